@@ -1,0 +1,94 @@
+# Every command a developer needs. `make` alone lists them.
+
+PYTHON   ?= python3
+VENV     ?= .venv
+EXAMPLE  := examples/wildlife_strikes
+BIN       = $(VENV)/bin
+PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
+CACHES   := .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# make says so when its own output is a terminal; colour is for terminals only.
+ifneq ($(MAKE_TERMOUT),)
+ifndef NO_COLOR
+TINT  := \033[1;36m
+PLAIN := \033[0m
+endif
+endif
+step = @printf '$(TINT)==> %s$(PLAIN)\n' '$(strip $(1))'
+# Shows the command as a user would type it, then runs it.
+doublevm = @printf '\n$(TINT)$$ doublevm %s$(PLAIN)\n' '$(1)'; $(BIN)/doublevm $(1)
+
+# A second interpreter for the tests. A name on PATH may be a shim that fails: run it to see.
+# Expanded only where it is used, so that no other command pays for the search.
+PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/python3.13; do \
+    "$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 13))' >/dev/null 2>&1 \
+    && echo "$$python" && break; done)
+
+.DEFAULT_GOAL := help
+# The steps share caches and the terminal: `make -j` runs them one after the other all the same.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check pytest pytest-3.13 lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/.ready ## make .venv, with locked dependencies and doublevm itself
+
+demo: setup ## run the example: a real task, a hostile program, a refused one
+	$(call step,A task over 10000 real records; written as a language model would)
+	$(call doublevm,run $(EXAMPLE)/program.py --tools $(EXAMPLE)/tools.py --show-operations)
+	$(call step,A program that tries to reach the host)
+	$(call doublevm,run $(EXAMPLE)/hostile.py --tools $(EXAMPLE)/tools.py --engine cpython --show-operations)
+	$(call step,A program refused before it starts)
+	@# It has to be refused: exit code 1, the guest's fault, and no other.
+	$(call doublevm,run $(EXAMPLE)/refused.py); test $$? -eq 1
+
+test: check pytest pytest-3.13 ## every check and every test
+
+check: setup ## the static checks: ruff, mypy, import-linter
+	$(call step,ruff)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	$(call step,mypy)
+	@$(BIN)/mypy
+	$(call step,import-linter)
+	@$(BIN)/lint-imports --no-logo
+
+pytest: setup
+	$(call step,pytest in $(VENV))
+	@$(BIN)/python -m pytest --quiet
+
+pytest-3.13: setup
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))'; then exit 0; fi; \
+	python='$(PYTHON_3_13)'; \
+	if [ -z "$$python" ]; then echo 'no Python 3.13 here: its tests are left out'; exit 0; fi; \
+	$(MAKE) --no-print-directory VENV=.venv-3.13 PYTHON="$$python" pytest
+
+lock: ## write requirements/lock.txt anew (UPGRADE=--upgrade for newer versions)
+	$(call step,requirements/lock.txt)
+	@$(PYTHON) -m venv --clear build/lock
+	@build/lock/bin/python -m pip --quiet --disable-pip-version-check install uv
+	@build/lock/bin/uv pip compile --quiet pyproject.toml --extra dev $(UPGRADE) \
+	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --annotation-style line --custom-compile-command 'make lock' \
+	    --output-file requirements/lock.txt
+
+clean: ## remove everything that these commands made
+	@rm -rf .venv .venv-3.13 build dist $(CACHES)
+	@find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(VENV)/.locked: requirements/lock.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "doublevm needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	    echo 'Name another one: make setup PYTHON=python3.11' >&2; exit 1; }
+	$(call step,$(VENV): locked dependencies)
+	@$(PYTHON) -m venv --clear $(VENV)
+	@# Wheels only: building a source archive would fetch build tools that no hash covers.
+	@$(PIP) --require-hashes --only-binary :all: -r requirements/lock.txt
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.locked pyproject.toml
+	$(call step,$(VENV): doublevm)
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,99 @@
+"""Run programs that a language model wrote, and let them call your tools, behind two nested VMs.
+
+The public names are here, flat, and loaded on first use: a VM process imports parts of this package
+and must not load the host's side with them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from doublevm.audit import AuditRecord
+    from doublevm.errors import (
+        ConfigError,
+        EnclaveError,
+        EngineUnavailable,
+        ErrorCode,
+        GuestError,
+        ProtocolError,
+        VMCrashed,
+        VMError,
+    )
+    from doublevm.host.aio import AsyncEnclave, AsyncSession
+    from doublevm.host.enclave import Enclave, Session
+    from doublevm.limits import Limits
+    from doublevm.policy import DoubleVM, SecurityLevel
+    from doublevm.result import RunResult, RunStats
+    from doublevm.tools import Tool, tool
+    from doublevm.verdict import Allow, Deny, Verdict
+
+__version__ = "0.1.0"
+
+_HOMES: Final = {
+    "Allow": "verdict",
+    "AsyncEnclave": "host.aio",
+    "AsyncSession": "host.aio",
+    "AuditRecord": "audit",
+    "ConfigError": "errors",
+    "Deny": "verdict",
+    "DoubleVM": "policy",
+    "Enclave": "host.enclave",
+    "EnclaveError": "errors",
+    "EngineUnavailable": "errors",
+    "ErrorCode": "errors",
+    "GuestError": "errors",
+    "Limits": "limits",
+    "ProtocolError": "errors",
+    "RunResult": "result",
+    "RunStats": "result",
+    "SecurityLevel": "policy",
+    "Session": "host.enclave",
+    "Tool": "tools",
+    "VMCrashed": "errors",
+    "VMError": "errors",
+    "Verdict": "verdict",
+    "tool": "tools",
+}
+
+__all__ = [
+    "Allow",
+    "AsyncEnclave",
+    "AsyncSession",
+    "AuditRecord",
+    "ConfigError",
+    "Deny",
+    "DoubleVM",
+    "Enclave",
+    "EnclaveError",
+    "EngineUnavailable",
+    "ErrorCode",
+    "GuestError",
+    "Limits",
+    "ProtocolError",
+    "RunResult",
+    "RunStats",
+    "SecurityLevel",
+    "Session",
+    "Tool",
+    "VMCrashed",
+    "VMError",
+    "Verdict",
+    "tool",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module on first use."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

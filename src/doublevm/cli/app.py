@@ -1,0 +1,118 @@
+"""Commands, their options and exit codes; what they print is in ``render`` and ``report``."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from doublevm.cli import options as o  # noqa: TC001 - typer reads the annotations
+from doublevm.cli.loading import load_tools, parse_inputs, read_program
+from doublevm.cli.render import Renderer
+from doublevm.cli.report import as_json
+from doublevm.errors import ConfigError, VMError
+from doublevm.host.enclave import Enclave
+from doublevm.limits import Limits
+
+GUEST_FAILED, USAGE, VM_FAILED, INTERRUPTED = 1, 2, 3, 130
+
+MIB = 1024 * 1024
+
+app = typer.Typer(
+    name="doublevm",
+    help="Run programs that a language model wrote, and let them call your tools, behind two VMs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Keep ``run`` a command of its own, also while there are few."""
+
+
+@app.command(
+    epilog="Exit status: 0 the program succeeded, 1 it failed, 2 wrong usage, 3 a VM failed."
+)
+def run(  # noqa: PLR0913 - one parameter an option
+    *,
+    program: o.Program = None,
+    code: o.Code = None,
+    tools: o.ToolsFiles = None,
+    level: o.Level = "STANDARD",
+    engine: o.EngineName = "auto",
+    inputs: o.Inputs = None,
+    timeout: o.Timeout = None,
+    memory: o.Memory = None,
+    max_tool_calls: o.MaxToolCalls = None,
+    show_operations: o.ShowOperations = False,
+    json: o.Json = False,
+) -> None:
+    """Run a program in a fresh guest and show what it printed, returned and attempted.
+
+    Try it: `doublevm run -c "sum(range(10))"`
+    """
+    try:
+        source = read_program(program, code)
+        limits = Limits(
+            timeout=timeout,
+            memory=memory * MIB if memory is not None else None,
+            max_tool_calls=max_tool_calls,
+        )
+        enclave = Enclave(
+            tools=load_tools(tools or []),
+            security_level=level.upper(),
+            engine=engine,
+            inputs=parse_inputs(inputs or []),
+            limits=limits,
+        )
+        with enclave:
+            raise typer.Exit(_run(enclave, source, json=json, show_operations=show_operations))
+    except ConfigError as error:
+        _fail(f"error: {error}", USAGE)
+    except VMError as error:
+        _fail(f"{type(error).__name__}: {error}", VM_FAILED)
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
+
+
+def _run(enclave: Enclave, source: str, *, json: bool, show_operations: bool) -> int:
+    if json:
+        result = enclave.run(source)
+        sys.stdout.write(as_json(result))
+    else:
+        renderer = Renderer()
+        result = enclave.run(source, on_output=renderer.output)
+        renderer.result(result)
+        if show_operations:
+            renderer.operations(result)
+        renderer.statistics(result)
+    return 0 if result.success else GUEST_FAILED
+
+
+@app.command()
+def tools(
+    files: o.ToolsArguments,
+    level: o.Level = "STANDARD",
+) -> None:
+    """Print what to put into a model's prompt: how programs run, and the tools as Python stubs."""
+    try:
+        enclave = Enclave(tools=load_tools(files), security_level=level.upper())
+    except ConfigError as error:
+        _fail(f"error: {error}", USAGE)
+    sys.stdout.write(f"{enclave.instructions()}\n{enclave.tool_stubs()}")
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    Console(stderr=True).print(Text(message, style="bold red"))
+    raise typer.Exit(status)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

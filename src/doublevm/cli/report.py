@@ -1,0 +1,71 @@
+"""A result as JSON, for scripts."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from doublevm.verdict import Deny
+
+if TYPE_CHECKING:
+    from doublevm.audit import AuditRecord
+    from doublevm.result import RunResult
+
+
+def as_json(result: RunResult) -> str:
+    """Return the result as one JSON object and a newline."""
+    error = result.error
+    stats = result.stats
+    report = {
+        "success": result.success,
+        "value": plain(result.value),
+        "error": None
+        if error is None
+        else {
+            "code": error.code,
+            "type": error.type,
+            "message": error.message,
+            "line": error.line,
+            "traceback": error.traceback,
+            "operation": error.operation,
+        },
+        "stdout": result.stdout,
+        "stderr": result.stderr,
+        "stats": {name: getattr(stats, name) for name in stats.__slots__},
+        "operations": [_operation(record) for record in result.audit],
+    }
+    return json.dumps(report, indent=2) + "\n"
+
+
+def _operation(record: AuditRecord) -> dict[str, Any]:
+    verdict = record.verdict
+    return {
+        "number": record.number,
+        "timestamp": record.timestamp,
+        "operation": record.operation,
+        "arguments": plain(record.arguments),
+        "allowed": verdict.allowed,
+        "denied_by": verdict.address if isinstance(verdict, Deny) else None,
+        "reason": verdict.reason if isinstance(verdict, Deny) else None,
+        "outcome": record.outcome,
+        "duration": record.duration,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON can say of a value: bytes as base64, sets as lists, the rest as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else str(key): plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(plain, value), key=repr)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value)

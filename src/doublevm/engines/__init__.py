@@ -1,0 +1,1 @@
+"""Engines as the parent VM sees them: each drives one kind of inner VM."""

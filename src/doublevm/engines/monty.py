@@ -1,0 +1,294 @@
+"""The monty engine: drives the worker process of pydantic-monty.
+
+The synchronous client is used with ``feed_start`` and ``resume``, one step at a time, so that every
+suspension passes through here. Memory is limited by the worker; time by ``kill``, because a worker
+that loops does not look at its pipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from doublevm.awaiting import awaited_calls
+from doublevm.engines.base import (
+    Call,
+    Done,
+    EngineDiedError,
+    EngineStartError,
+    Failed,
+    Program,
+    Reply,
+    Step,
+    Wait,
+)
+from doublevm.engines.monty_tools import MontyTools
+from doublevm.engines.usage import read_usage
+from doublevm.guest_traceback import GuestFrame, render
+from doublevm.wire.codec import CodecError, decode, encode
+from doublevm.wire.frames import Usage
+from doublevm.wire.inner_frames import Error, Later, Settled, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pydantic_monty
+
+MAX_SUSPENSIONS: Final = 2**31
+"""Tool calls are limited by the parent's budget; monty's own limit is put out of the way."""
+
+LONGEST_SLEEP: Final = 1e6
+"""Seconds; more than any timeout, and no more than the system can wait for at once."""
+
+BACKSTOP_SECONDS: Final = 2.0
+"""Past the run's timeout, when the worker stops itself: only should nobody be there to kill it."""
+
+
+class MontyEngine:
+    """One monty worker, a fresh session for each run."""
+
+    name: Final = "monty"
+
+    def __init__(self, binary: str | None) -> None:
+        """Start nothing yet. ``binary`` is the worker's path, if it was found."""
+        self._binary = binary
+        self._pool: pydantic_monty.Monty | None = None
+        self._session: pydantic_monty.MontySession | None = None
+        self._pid: int | None = None
+        self._snapshot: Any = None
+        self._stuck = False
+        self._stopped = threading.Event()
+        self._before = Usage(0.0, 0)
+
+    def prepare(self, memory: int, timeout: float) -> None:
+        """Check out a fresh session, unless one is being kept."""
+        if self._session is not None:
+            return
+        try:
+            self._check_out(memory, timeout)
+        # The border to pydantic-monty: whatever fails there is one thing to us.
+        except Exception as error:
+            raise EngineStartError(f"the monty engine cannot start: {error}") from error
+
+    def _check_out(self, memory: int, timeout: float) -> None:
+        import pydantic_monty  # noqa: PLC0415 - 15 ms that cpython runs need not pay
+
+        if self._pool is None:
+            if self._binary is None:
+                raise FileNotFoundError("its worker is missing; install pydantic-monty")
+            pool = pydantic_monty.Monty(
+                binary_path=self._binary, min_processes=1, max_processes=1, checkout_timeout=20
+            )
+            self._pool = pool.__enter__()
+        session = self._pool.checkout(
+            script_name="program",
+            limits={
+                "max_memory": memory,
+                "max_suspensions": MAX_SUSPENSIONS,
+                "max_feed_duration_secs": timeout + BACKSTOP_SECONDS,
+            },
+            os_policy={"sleep": "call_host"},
+        )
+        self._session = session.__enter__()
+        self._pid = session.worker_pid
+        self._stopped.clear()
+        self._stuck = False
+        self._awaited: dict[str, frozenset[int]] = {}
+
+    def start(self, program: Program, emit: Callable[[Any, str], None]) -> Step:
+        """Feed the program to the session."""
+        assert self._session is not None
+        assert self._pid is not None
+        self._before = read_usage(self._pid)
+        self._tools = MontyTools(program.tools)
+        self._timers: dict[int, float] = {}
+        # Monty numbers the feeds of a session; a function may be called from a later one.
+        feed = f"<python-input-{len(self._awaited)}>"
+        self._awaited[feed] = _byte_offsets(program.source, awaited_calls(program.tree))
+        session, inputs = self._session, decode(program.inputs, uuid=self._tools.wrap_uuid)
+        return self._steps(
+            lambda: session.feed_start(program.source, inputs=inputs, print_callback=emit)
+        )
+
+    def resume(self, reply: Reply) -> Step:
+        """Answer the suspended call or the wait."""
+        snapshot = self._snapshot
+        if isinstance(reply, Settled):
+            settled = {number: self._result(answer) for number, answer in reply.answers.items()}
+            settled |= self._due()
+            if not settled:
+                return self._wait()
+            return self._steps(lambda: snapshot.resume(settled))
+        return self._steps(lambda: snapshot.resume(self._result(reply)))
+
+    def kill(self) -> None:
+        """Kill the worker; the pool replaces it."""
+        self._stopped.set()
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+
+    def finish(self, *, keep: bool) -> Usage:
+        """Give the session back, unless it is kept."""
+        if self._pid is None:
+            return Usage(0.0, 0)
+        now = read_usage(self._pid)
+        if not keep or self._stuck or self._stopped.is_set():
+            self._check_in()
+        return Usage(max(0.0, now.cpu_time - self._before.cpu_time), now.peak_memory)
+
+    def _check_in(self) -> None:
+        session, self._session, self._pid = self._session, None, None
+        self._snapshot = None
+        if session is not None:
+            try:
+                session.__exit__(None, None, None)
+            # The border to pydantic-monty: a dead worker may be reported here again.
+            except Exception:  # noqa: BLE001
+                self.close()
+
+    def close(self) -> None:
+        """End the worker."""
+        self._session = self._pid = None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.__exit__(None, None, None)
+
+    # --- one step after another ---------------------------------------------------------------
+
+    def _steps(self, advance: Callable[[], Any]) -> Step:
+        """Run until something happens that the parent must see."""
+        import pydantic_monty as m  # noqa: PLC0415 - loaded by prepare
+
+        try:
+            snapshot = advance()
+            while True:
+                step, advance = self._look(snapshot, m)
+                if step is not None:
+                    return step
+                snapshot = advance()
+        except m.MontyCrashedError as error:
+            raise EngineDiedError(f"the monty worker died: {error}") from None
+        except m.MontySyntaxError as error:
+            return _syntax_failure(error)
+        except m.MontyRuntimeError as error:
+            return _failure(error)
+        # The border to pydantic-monty: a value it cannot convert, in the middle of a feed.
+        except Exception as error:  # noqa: BLE001
+            self._stuck = True
+            return Failed("value", type(error).__name__, f"{type(error).__name__}: {error}")
+
+    def _look(self, snapshot: Any, m: Any) -> tuple[Step | None, Callable[[], Any]]:
+        """Return the step this snapshot is, or else how to go on from it."""
+        self._snapshot = snapshot
+        if isinstance(snapshot, m.FunctionSnapshot):
+            if snapshot.is_os_function:
+                return None, lambda: self._os_call(snapshot)
+            return self._call(snapshot)
+        if isinstance(snapshot, m.NameLookupSnapshot):
+            found = self._tools.look_up(snapshot)
+            return None, lambda: snapshot.resume(**found)
+        if isinstance(snapshot, m.FutureSnapshot):
+            return self._wait(), _never
+        return self._done(snapshot.output), _never
+
+    def _call(self, snapshot: Any) -> tuple[Step | None, Callable[[], Any]]:
+        try:
+            operation, args, kwargs = self._tools.call(snapshot)
+        except (NameError, AttributeError, TypeError) as error:
+            wrong = {"exception": error}
+            return None, lambda: snapshot.resume(wrong)
+        place = snapshot.position
+        concurrent = place.start in self._awaited.get(place.filename, ())
+        try:
+            # What cannot cross must be known before it is judged.
+            encode(list(args), "arguments")
+            encode(kwargs, "arguments")
+        except CodecError as error:
+            return Call(snapshot.call_id, operation, (), {}, concurrent, str(error)), _never
+        return Call(snapshot.call_id, operation, args, kwargs, concurrent), _never
+
+    def _os_call(self, snapshot: Any) -> Any:
+        """Answer what the guest asks of its system: sleeping is all there is."""
+        if snapshot.function_name == "time.sleep":
+            if self._stopped.wait(_seconds(snapshot.args[0])):
+                raise EngineDiedError("killed while the guest slept")
+            return snapshot.resume({"return_value": None})
+        if snapshot.function_name == "asyncio.sleep":
+            self._timers[snapshot.call_id] = time.monotonic() + _seconds(snapshot.args[0])
+            return snapshot.resume({"future": ...})
+        return snapshot.resume_not_handled()
+
+    def _wait(self) -> Wait:
+        if not self._timers:
+            return Wait(None)
+        return Wait(max(0.0, min(self._timers.values()) - time.monotonic()))
+
+    def _due(self) -> dict[int, Any]:
+        now = time.monotonic()
+        due = [number for number, at in self._timers.items() if at <= now]
+        for number in due:
+            del self._timers[number]
+        return {number: {"return_value": None} for number in due}
+
+    def _done(self, output: Any) -> Step:
+        try:
+            return Done(encode(output, "the program's value"))
+        except CodecError as error:
+            return Failed("value", "TypeError", f"TypeError: {error}")
+
+    def _result(self, answer: Value | Error | Later) -> Any:
+        match answer:
+            case Later():
+                return {"future": ...}
+            case Value(value=payload):
+                return {"return_value": decode(payload, uuid=self._tools.wrap_uuid)}
+            case Error(type_name=kind, message=message):
+                return {"exc_type": kind, "message": message}
+
+
+def _seconds(value: Any) -> float:
+    """Return how long to sleep: for ever is longer than any run."""
+    return min(max(0.0, float(value)), LONGEST_SLEEP)
+
+
+def _never() -> NoReturn:
+    raise AssertionError("a step was answered by nobody")
+
+
+def _byte_offsets(source: str, places: frozenset[tuple[int, int]]) -> frozenset[int]:
+    """Turn places into the offsets that monty names positions by."""
+    if not places:
+        return frozenset()
+    starts = [0]
+    for line in source.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    return frozenset(starts[line - 1] + column for line, column in places)
+
+
+def _syntax_failure(error: Any) -> Failed:
+    frames = error.traceback()
+    line = frames[-1].line if frames else 0
+    return Failed("syntax", "SyntaxError", f"SyntaxError: {error}", line)
+
+
+def _failure(error: Any) -> Failed:
+    inner = error.exception()
+    frames = [
+        GuestFrame(frame.line, frame.function_name or "<module>", frame.source_line or "")
+        for frame in error.traceback()
+    ]
+    name = type(inner).__name__
+    message = f"{name}: {inner}" if str(inner) else name
+    memory = isinstance(inner, MemoryError)
+    return Failed(
+        "memory" if memory else "exception",
+        name,
+        message,
+        frames[-1].line if frames else 0,
+        render(frames, message),
+    )

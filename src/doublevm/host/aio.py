@@ -1,0 +1,293 @@
+"""The AsyncEnclave and its driver: the same run, driven by an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from doublevm.errors import EngineUnavailable, VMCrashed, VMError
+from doublevm.host import run as r
+from doublevm.host.aiolink import AsyncPairLink, in_thread
+from doublevm.host.core import START_SECONDS, EnclaveCore, settings
+from doublevm.host.processes import PairProcess
+from doublevm.policy import SecurityLevel
+from doublevm.wire import frames as f
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from doublevm.audit import AuditRecord
+    from doublevm.host.handlers import Invocation
+    from doublevm.limits import Limits
+    from doublevm.policy import DoubleVM
+    from doublevm.result import RunResult
+
+
+class AsyncEnclave:
+    """The Enclave for asyncio: ``async with``, ``await enclave.run(...)``, otherwise the same.
+
+    Async tools run in your event loop and are cancelled when a run ends; sync tools run in threads,
+    so that the loop stays free.
+
+    Raises:
+        ConfigError: an option is wrong; the message names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        tools: Iterable[Any] = (),
+        tool_handler: Callable[[str, dict[str, Any]], Any] | None = None,
+        security_level: SecurityLevel | str = SecurityLevel.STANDARD,
+        limits: Limits | None = None,
+        double_vm: DoubleVM | None = None,
+        engine: str = "auto",
+        inputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Check the options, which are those of Enclave; start nothing yet."""
+        self._core = EnclaveCore(
+            settings(
+                tools=tools,
+                tool_handler=tool_handler,
+                security_level=security_level,
+                limits=limits,
+                double_vm=double_vm,
+                engine=engine,
+                inputs=inputs,
+            )
+        )
+        self._link: AsyncPairLink | None = None
+        self._finalizer: weakref.finalize[[], AsyncEnclave] | None = None
+
+    async def run(
+        self,
+        program: str,
+        *,
+        inputs: dict[str, Any] | None = None,
+        on_output: Callable[[str, str], None] | None = None,
+    ) -> RunResult:
+        """Run a program in a fresh guest and return how it ended; see ``Enclave.run``."""
+        return await self._run(program, inputs, on_output, session=False)
+
+    def session(self) -> AsyncSession:
+        """Return a session, to be used with ``async with``: its runs share a guest."""
+        return AsyncSession(self)
+
+    @property
+    def history(self) -> tuple[AuditRecord, ...]:
+        """Every operation attempted in this enclave, over all its runs."""
+        return tuple(self._core.history)
+
+    def tool_stubs(self) -> str:
+        """Return the tools as Python stub text with docstrings, for the model's prompt."""
+        return self._core.tool_stubs()
+
+    def instructions(self) -> str:
+        """Return a short text on the guest's language and limits, for the model's prompt."""
+        return self._core.instructions()
+
+    async def close(self) -> None:
+        """End the enclave's processes. Safe to call twice."""
+        self._core.close()
+        await self._drop(kill=False)
+
+    async def __aenter__(self) -> Self:
+        """Return the enclave; it starts with its first run."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the enclave."""
+        await self.close()
+
+    # --- driving ------------------------------------------------------------------------------
+
+    async def _run(
+        self,
+        program: str,
+        inputs: dict[str, Any] | None,
+        on_output: Callable[[str, str], None] | None,
+        *,
+        session: bool,
+    ) -> RunResult:
+        with self._core.running(session=session):
+            host_run = self._core.host_run(program, inputs, on_output, session=session)
+            link = await self._live_link()
+            driver = _AsyncDriver(link, host_run, self._core.configure)
+            try:
+                return await driver.result()
+            finally:
+                if not driver.ended_well:
+                    link.process.kill()
+                    await self._drop(kill=True)
+
+    async def _live_link(self) -> AsyncPairLink:
+        if self._core.owner != os.getpid():  # a fork: the pair is the other process's
+            self._link, self._core.owner = None, os.getpid()
+        if self._link is not None and self._link.loop is not asyncio.get_running_loop():
+            await self._drop(kill=True)
+        if self._link is None:
+            process = await in_thread(PairProcess)
+            self._link = AsyncPairLink(process)
+            self._finalizer = weakref.finalize(self, self._link.abandon)
+        return self._link
+
+    async def _drop(self, *, kill: bool) -> None:
+        link, self._link = self._link, None
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        if link is None or self._core.owner != os.getpid():
+            return
+        if kill:
+            link.close(kill=True)
+        else:
+            link.stop_listening()
+            await in_thread(lambda: link.close(kill=False))
+
+    async def _end_session(self) -> None:
+        self._core.close_session()
+        if self._link is not None and self._link.greeted:
+            try:
+                await self._link.send(f.EndSession())
+            except VMCrashed:  # and its guest with it
+                await self._drop(kill=True)
+
+
+class AsyncSession:
+    """Runs that share a guest; see ``Session``."""
+
+    def __init__(self, enclave: AsyncEnclave) -> None:
+        """Belong to ``enclave``."""
+        self._enclave = enclave
+
+    async def run(
+        self,
+        program: str,
+        *,
+        inputs: dict[str, Any] | None = None,
+        on_output: Callable[[str, str], None] | None = None,
+    ) -> RunResult:
+        """Run a program in the session's guest; as ``AsyncEnclave.run`` otherwise."""
+        return await self._enclave._run(program, inputs, on_output, session=True)  # noqa: SLF001
+
+    async def __aenter__(self) -> Self:
+        """Open the session; its guest starts with its first run."""
+        self._enclave._core.open_session()  # noqa: SLF001
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Discard the guest."""
+        await self._enclave._end_session()  # noqa: SLF001
+
+
+class _AsyncDriver:
+    """Drives one run in the event loop."""
+
+    def __init__(
+        self, link: AsyncPairLink, host_run: r.HostRun, configure: Callable[[], f.Configure]
+    ) -> None:
+        self._link, self._run, self._configure = link, host_run, configure
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = False
+        self.ended_well = False
+        """Whether the pair can serve another run."""
+
+    async def result(self) -> RunResult:
+        """Run to the end, or to the deadline."""
+        try:
+            async with asyncio.timeout(START_SECONDS) as self._clock:
+                await self._greet()
+                result = await self._steps()
+                self.ended_well = True
+                return result
+        except TimeoutError:
+            if not self._clock.expired():
+                raise
+            if not self._started:
+                raise EngineUnavailable(
+                    f"the VMs did not start within {START_SECONDS:g} s"
+                ) from None
+            return self._run.timed_out()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def _greet(self) -> None:
+        if not self._link.greeted:
+            await self._link.send(self._configure())
+            ready = await self._link.next()
+            if ready.version != f.VERSION:
+                raise VMError(f"the parent VM speaks version {ready.version}, not {f.VERSION}")
+            self._link.greeted = True
+
+    async def _steps(self) -> RunResult:
+        steps = self._run.steps()
+        effect = next(steps)
+        while True:
+            answer = await self._perform(effect)
+            try:
+                effect = steps.send(answer)
+            except StopIteration as end:
+                result: RunResult = end.value
+                return result
+
+    async def _perform(self, effect: r.Effect) -> Any:
+        match effect:
+            case r.Send(frame=frame):
+                return await self._link.send(frame)
+            case r.Next():
+                return await self._link.next()
+            case r.Clock(seconds=seconds):
+                self._started = True
+                self._clock.reschedule(self._link.loop.time() + seconds)
+                return None
+            case r.Invoke(invocation=invocation, concurrent=False):
+                return await self._invoke(invocation)
+            case r.Invoke(invocation=invocation):
+                task = asyncio.create_task(self._invoke_concurrently(invocation))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+                return None
+
+    async def _invoke_concurrently(self, invocation: Invocation) -> None:
+        try:
+            self._link.wake(await self._invoke(invocation))
+        except asyncio.CancelledError:
+            raise
+        # The border of the task: a SystemExit, say, is raised where run() was awaited.
+        except BaseException as error:  # noqa: BLE001
+            self._link.wake(error)
+
+    async def _invoke(self, invocation: Invocation) -> r.Finished:
+        began = time.monotonic()
+        try:
+            if invocation.tool.is_async:
+                value = invocation.call_handler()
+            else:
+                value = await in_thread(invocation.call_handler)
+            if hasattr(value, "__await__"):
+                value = await value
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # The handler's own doing: nobody has cancelled this run.
+            return invocation.raised(RuntimeError("the tool was cancelled"), began)
+        # The border to the host's handlers: their exceptions are the guest's to handle.
+        except Exception as error:  # noqa: BLE001
+            return invocation.raised(error, began)
+        return invocation.returned(value, began)

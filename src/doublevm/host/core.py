@@ -1,0 +1,233 @@
+"""What the sync and the async enclave share: configuration, checks, and the enclave's history."""
+
+from __future__ import annotations
+
+import contextlib
+import keyword
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from doublevm.errors import ConfigError
+from doublevm.host.handlers import Handlers
+from doublevm.host.run import HostRun
+from doublevm.instructions import instructions, stubs
+from doublevm.launch import monty_binary
+from doublevm.limits import Limits
+from doublevm.policy import DoubleVM, SecurityLevel
+from doublevm.wire import frames as f
+from doublevm.wire.codec import MAX_VALUE_BYTES, CodecError, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from doublevm.audit import AuditRecord
+
+START_SECONDS: Final = 30.0
+"""How long the VMs may take to start; a loaded machine needs a few, a broken one for ever."""
+
+_CLOSED: Final = "the enclave is closed; make a new one"
+
+MAX_SOURCE_BYTES: Final = MAX_VALUE_BYTES
+"""Longest program accepted, in bytes of UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """An enclave's configuration, checked and complete."""
+
+    handlers: Handlers
+    level: SecurityLevel
+    limits: Limits
+    double_vm: DoubleVM
+    engine: f.EngineChoice
+    inputs: dict[str, Any]
+
+    @property
+    def run_limits(self) -> f.RunLimits:
+        """The limits as the parent VM is told them."""
+        names = f.RunLimits.__struct_fields__
+        return f.RunLimits(**{name: getattr(self.limits, name) for name in names})
+
+    @property
+    def timeout(self) -> float:
+        """Seconds a run may take."""
+        return self.run_limits.timeout
+
+
+def settings(
+    *,
+    tools: Iterable[Any],
+    tool_handler: Callable[[str, dict[str, Any]], Any] | None,
+    security_level: SecurityLevel | str,
+    limits: Limits | None,
+    double_vm: DoubleVM | None,
+    engine: str,
+    inputs: dict[str, Any] | None,
+) -> Settings:
+    """Check an enclave's options.
+
+    Raises:
+        ConfigError: one is wrong; the message names it and says what would be right.
+    """
+    level = SecurityLevel.of(security_level)
+    if limits is not None and not isinstance(limits, Limits):
+        raise ConfigError(f"limits must be Limits(...), not {limits!r}")
+    if double_vm is not None and not isinstance(double_vm, DoubleVM):
+        raise ConfigError(f"double_vm must be DoubleVM(...), not {double_vm!r}")
+    if engine not in get_args(f.EngineChoice):
+        known = ", ".join(repr(name) for name in get_args(f.EngineChoice))
+        raise ConfigError(f"engine must be one of {known}, not {engine!r}")
+    handlers = Handlers(tools, tool_handler)
+    checked = check_inputs(inputs, handlers)
+    _encoded(checked)
+    complete = (limits or Limits()).over(level.settings.limits)
+    return Settings(handlers, level, complete, double_vm or DoubleVM(), engine, checked)  # type: ignore[arg-type]
+
+
+def check_inputs(inputs: dict[Any, Any] | None, handlers: Handlers) -> dict[str, Any]:
+    """Return the inputs, or say which cannot be one."""
+    if inputs is None:
+        return {}
+    if not isinstance(inputs, dict):
+        raise ConfigError(f"inputs must be a dict of names and values, not {inputs!r}")
+    taken = {name.replace(":", ".").split(".")[0] for name in handlers.tools} | {"call_tool"}
+    for name in inputs:
+        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+            raise ConfigError(f"inputs: {name!r} cannot be a variable's name")
+        if name.startswith("__"):
+            raise ConfigError(f"inputs: {name!r} is a name that Python keeps; choose another")
+        if name in taken:
+            raise ConfigError(f"inputs: {name!r} is the name of a tool; choose another")
+    return dict(inputs)
+
+
+def _encoded(inputs: dict[str, Any]) -> bytes:
+    try:
+        return encode(inputs, "inputs")
+    except CodecError as error:
+        raise ConfigError(str(error)) from None
+
+
+class EnclaveCore:
+    """Checks and counts runs; knows nothing of how they are driven."""
+
+    def __init__(self, config: Settings) -> None:
+        """Begin an enclave's life."""
+        self.config = config
+        self.history: list[AuditRecord] = []
+        self.owner = os.getpid()
+        self._runs = 0
+        self._busy = self._closed = self._in_session = False
+
+    def close(self) -> None:
+        """Refuse what comes from now on."""
+        self._closed = True
+
+    def open_session(self) -> None:
+        """Begin a session.
+
+        Raises:
+            ConfigError: the enclave is closed, or a session is open.
+        """
+        if self._closed:
+            raise ConfigError(_CLOSED)
+        if self._in_session:
+            raise ConfigError("a session is open already; close it, or use a second enclave")
+        self._in_session = True
+
+    def close_session(self) -> None:
+        """End the session."""
+        self._in_session = False
+
+    @contextlib.contextmanager
+    def running(self, *, session: bool) -> Iterator[None]:
+        """Hold the enclave for one run, a session's or not.
+
+        Raises:
+            ConfigError: it is closed, a run is under way, or the session is not open.
+        """
+        if self._closed:
+            raise ConfigError(_CLOSED)
+        if session and not self._in_session:
+            raise ConfigError("the session is not open; use `with enclave.session() as session:`")
+        if self._in_session and not session:
+            raise ConfigError("a session is open; use its run(), or close it first")
+        if self._busy:
+            raise ConfigError(
+                "a run is under way: an enclave is one conversation and runs one program at a "
+                "time; use a second enclave for what must run meanwhile"
+            )
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+    def host_run(
+        self,
+        program: str,
+        inputs: dict[str, Any] | None,
+        on_output: Callable[[str, str], None] | None,
+        *,
+        session: bool,
+    ) -> HostRun:
+        """Check a run's arguments and prepare it.
+
+        Raises:
+            ConfigError: one is wrong.
+        """
+        config = self.config
+        source = _source(program)
+        merged = config.inputs | check_inputs(inputs, config.handlers)
+        if on_output is not None and not callable(on_output):
+            raise ConfigError(f"on_output must be a function (stream, text), not {on_output!r}")
+        encoded = _encoded(merged)
+        self._runs += 1
+        frame = f.Run(
+            self._runs,
+            source,
+            encoded,
+            config.engine,
+            session,
+            config.level.settings.full_traceback,
+            config.run_limits,
+        )
+        return HostRun(
+            frame,
+            config.handlers,
+            self.history,
+            buffer=config.double_vm.parent_timeout_buffer,
+            now=time.time,
+            clock=time.monotonic,
+            on_output=on_output,
+        )
+
+    def configure(self) -> f.Configure:
+        """Return the frame that begins a pair's life."""
+        config = self.config
+        specs = tuple(tool.spec for tool in config.handlers.tools.values())
+        may = config.level.settings.auto_may_use_cpython
+        return f.Configure(f.VERSION, specs, config.handlers.catch_all, may, monty_binary())
+
+    def tool_stubs(self) -> str:
+        """Return the tools as Python stub text."""
+        return stubs(self.config.handlers.tools.values())
+
+    def instructions(self) -> str:
+        """Return what a model should know to write programs for this enclave."""
+        config = self.config
+        return instructions(config.handlers.tools.values(), config.limits, config.engine)
+
+
+def _source(program: object) -> str:
+    if not isinstance(program, str):
+        raise ConfigError(f"program must be text, not {type(program).__name__}")
+    try:
+        size = len(program.encode())
+    except UnicodeEncodeError:
+        raise ConfigError("program has lone surrogates and cannot be encoded as UTF-8") from None
+    if size > MAX_SOURCE_BYTES:
+        raise ConfigError(f"program has {size:,} bytes; {MAX_SOURCE_BYTES:,} are accepted at most")
+    return program

@@ -1,0 +1,372 @@
+"""The sync Enclave and its driver.
+
+The run is driven in a thread of its own while the caller's waits with a clock. So a handler that
+never returns keeps only that thread: the caller kills the pair when time is up, and goes on. It
+costs one hand-over per run and none per call.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any
+
+from doublevm.errors import EngineUnavailable, VMCrashed, VMError
+from doublevm.host import run as r
+from doublevm.host.core import START_SECONDS, EnclaveCore, settings
+from doublevm.host.link import LinkClosedError, PairLink
+from doublevm.host.processes import PairProcess
+from doublevm.host.threads import LoopThread, threads
+from doublevm.policy import SecurityLevel
+from doublevm.wire import frames as f
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
+    from types import TracebackType
+    from typing import Self
+
+    from doublevm.audit import AuditRecord
+    from doublevm.host.handlers import Invocation
+    from doublevm.limits import Limits
+    from doublevm.policy import DoubleVM
+    from doublevm.result import RunResult
+
+
+class Enclave:
+    """Runs programs written by a language model, and lets them call your tools.
+
+    One enclave is one conversation: it runs one program at a time, and what is known of earlier
+    runs counts for later ones. Each run gets a fresh guest; ``session()`` keeps it. Processes start
+    with the first run and end with ``close()``, the ``with`` block, or the host.
+
+    Tools run in a thread other than the caller's: one that never returns is abandoned when the run
+    ends.
+
+    Raises:
+        ConfigError: an option is wrong; the message names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        tools: Iterable[Any] = (),
+        tool_handler: Callable[[str, dict[str, Any]], Any] | None = None,
+        security_level: SecurityLevel | str = SecurityLevel.STANDARD,
+        limits: Limits | None = None,
+        double_vm: DoubleVM | None = None,
+        engine: str = "auto",
+        inputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Check the options; start nothing yet.
+
+        Args:
+            tools: functions, plain or made by ``@tool``, sync or async.
+            tool_handler: ``f(name, args)`` for operations that are not among the tools.
+            security_level: a SecurityLevel or its name.
+            limits: Limits that override the level's.
+            double_vm: settings of the parent VM.
+            engine: ``"auto"``, ``"monty"`` or ``"cpython"``.
+            inputs: named values every run starts with.
+        """
+        self._core = EnclaveCore(
+            settings(
+                tools=tools,
+                tool_handler=tool_handler,
+                security_level=security_level,
+                limits=limits,
+                double_vm=double_vm,
+                engine=engine,
+                inputs=inputs,
+            )
+        )
+        self._link: PairLink | None = None
+        self._loop: LoopThread | None = None
+        self._finalizer: weakref.finalize[[], Enclave] | None = None
+
+    def run(
+        self,
+        program: str,
+        *,
+        inputs: dict[str, Any] | None = None,
+        on_output: Callable[[str, str], None] | None = None,
+    ) -> RunResult:
+        """Run a program in a fresh guest and return how it ended.
+
+        Args:
+            program: Python source.
+            inputs: named values for this run, on top of the enclave's.
+            on_output: called with ``"stdout"`` or ``"stderr"`` and text as it is printed.
+
+        Raises:
+            ConfigError: an argument is wrong, the enclave is closed or already running.
+            VMError: a VM failed; the enclave stays usable.
+        """
+        return self._run(program, inputs, on_output, session=False)
+
+    def session(self) -> Session:
+        """Return a session, to be used with ``with``: its runs share variables and functions."""
+        return Session(self)
+
+    @property
+    def history(self) -> tuple[AuditRecord, ...]:
+        """Every operation attempted in this enclave, over all its runs."""
+        return tuple(self._core.history)
+
+    def tool_stubs(self) -> str:
+        """Return the tools as Python stub text with docstrings, for the model's prompt."""
+        return self._core.tool_stubs()
+
+    def instructions(self) -> str:
+        """Return a short text on the guest's language and limits, for the model's prompt."""
+        return self._core.instructions()
+
+    def close(self) -> None:
+        """End the enclave's processes. Safe to call twice."""
+        self._core.close()
+        self._drop(kill=False)
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close()
+
+    def __enter__(self) -> Self:
+        """Return the enclave; it starts with its first run."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the enclave."""
+        self.close()
+
+    # --- driving ------------------------------------------------------------------------------
+
+    def _run(
+        self,
+        program: str,
+        inputs: dict[str, Any] | None,
+        on_output: Callable[[str, str], None] | None,
+        *,
+        session: bool,
+    ) -> RunResult:
+        with self._core.running(session=session):
+            host_run = self._core.host_run(program, inputs, on_output, session=session)
+            driver = _Driver(self._live_link(), host_run, self._core.configure, self._submit)
+            try:
+                return driver.result()
+            finally:
+                if not driver.ended_well:
+                    self._drop(kill=True)
+
+    def _live_link(self) -> PairLink:
+        if self._core.owner != os.getpid():  # a fork: the pair is the other process's
+            self._link, self._core.owner = None, os.getpid()
+        if self._link is None:
+            self._link = PairLink(PairProcess())
+            self._finalizer = weakref.finalize(self, self._link.abandon)
+        return self._link
+
+    def _drop(self, *, kill: bool) -> None:
+        link, self._link = self._link, None
+        if link is not None and self._core.owner == os.getpid():
+            link.close(kill=kill)
+        if self._finalizer is not None:
+            self._finalizer.detach()
+
+    def _end_session(self) -> None:
+        self._core.close_session()
+        if self._link is not None and self._link.greeted:
+            try:
+                self._link.send(f.EndSession())
+            except VMCrashed:  # and its guest with it
+                self._drop(kill=True)
+
+    def _submit(self, awaitable: Any) -> Future[Any]:
+        """Run what an async handler gave, in a loop that lives as long as the enclave."""
+        if self._loop is None:
+            self._loop = LoopThread()
+
+        async def result() -> Any:
+            return await awaitable
+
+        return self._loop.submit(result())
+
+
+class Session:
+    """Runs that share a guest: variables, functions and imports stay from one to the next.
+
+    A run that is stopped (time, memory, output) ends the guest; the next one starts afresh. What
+    earlier runs of the enclave did counts here too.
+    """
+
+    def __init__(self, enclave: Enclave) -> None:
+        """Belong to ``enclave``."""
+        self._enclave = enclave
+
+    def run(
+        self,
+        program: str,
+        *,
+        inputs: dict[str, Any] | None = None,
+        on_output: Callable[[str, str], None] | None = None,
+    ) -> RunResult:
+        """Run a program in the session's guest; as ``Enclave.run`` otherwise."""
+        return self._enclave._run(program, inputs, on_output, session=True)  # noqa: SLF001
+
+    def __enter__(self) -> Self:
+        """Open the session; its guest starts with its first run."""
+        self._enclave._core.open_session()  # noqa: SLF001
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Discard the guest."""
+        self._enclave._end_session()  # noqa: SLF001
+
+
+class _Driver:
+    """Drives one run in a thread and waits for it with a clock."""
+
+    def __init__(
+        self,
+        link: PairLink,
+        host_run: r.HostRun,
+        configure: Callable[[], f.Configure],
+        submit: Callable[[Any], Future[Any]],
+    ) -> None:
+        self._link, self._run = link, host_run
+        self._configure, self._submit = configure, submit
+        self._done = threading.Event()
+        self._result: RunResult | None = None
+        self._error: BaseException | None = None
+        self._deadline = time.monotonic() + START_SECONDS
+        self._started = self._over = False
+        self._futures: set[Future[Any]] = set()
+        self.ended_well = False
+        """Whether the pair can serve another run."""
+
+    def result(self) -> RunResult:
+        """Run to the end, or to the deadline."""
+        try:
+            return self._wait()
+        finally:
+            self._over = True
+            for future in self._futures.copy():
+                future.cancel()
+
+    def _wait(self) -> RunResult:
+        threads.run(self._drive)
+        while not self._done.wait(self._patience()):
+            if time.monotonic() >= self._deadline:
+                return self._give_up()
+        if self._error is not None:
+            raise self._error
+        assert self._result is not None
+        self.ended_well = True
+        return self._result
+
+    def _patience(self) -> float:
+        # The deadline moves once, when the guest has started; until then look again in time.
+        left = max(0.0, self._deadline - time.monotonic())
+        return left if self._started else min(left, 0.05)
+
+    def _give_up(self) -> RunResult:
+        if not self._started:
+            raise EngineUnavailable(f"the VMs did not start within {START_SECONDS:g} s")
+        return self._run.timed_out()
+
+    # --- in the driver's thread ---------------------------------------------------------------
+
+    def _drive(self) -> None:
+        try:
+            self._greet()
+            self._result = self._steps()
+        except LinkClosedError:
+            pass  # given up on: the caller has its result
+        # The border of the thread: what ends it is raised where run() was called.
+        except BaseException as error:  # noqa: BLE001
+            self._error = error
+        finally:
+            self._done.set()
+
+    def _greet(self) -> None:
+        if not self._link.greeted:
+            self._link.send(self._configure())
+            ready = self._link.next()
+            if ready.version != f.VERSION:
+                raise VMError(f"the parent VM speaks version {ready.version}, not {f.VERSION}")
+            self._link.greeted = True
+
+    def _steps(self) -> RunResult:
+        steps = self._run.steps()
+        effect = next(steps)
+        while True:
+            answer = self._perform(effect)
+            try:
+                effect = steps.send(answer)
+            except StopIteration as end:
+                result: RunResult = end.value
+                return result
+
+    def _perform(self, effect: r.Effect) -> Any:
+        match effect:
+            case r.Send(frame=frame):
+                return self._link.send(frame)
+            case r.Next():
+                return _raise_errors(self._link.next())
+            case r.Clock(seconds=seconds):
+                self._deadline = time.monotonic() + seconds
+                self._started = True
+                return None
+            case r.Invoke(invocation=invocation, concurrent=False):
+                return self._invoke(invocation)
+            case r.Invoke(invocation=invocation):
+                threads.run(lambda: self._invoke_concurrently(invocation))
+                return None
+
+    def _invoke_concurrently(self, invocation: Invocation) -> None:
+        try:
+            self._link.wake(self._invoke(invocation))
+        # The border of the thread: a SystemExit, say, is raised where run() was called.
+        except BaseException as error:  # noqa: BLE001
+            if not self._over:
+                self._link.wake(error)
+
+    def _invoke(self, invocation: Invocation) -> r.Finished:
+        began = time.monotonic()
+        try:
+            value = invocation.call_handler()
+            if hasattr(value, "__await__"):
+                value = self._await(value)
+        except CancelledError:
+            return invocation.raised(RuntimeError("the tool was cancelled"), began)
+        # The border to the host's handlers: their exceptions are the guest's to handle.
+        except Exception as error:  # noqa: BLE001
+            return invocation.raised(error, began)
+        return invocation.returned(value, began)
+
+    def _await(self, awaitable: Any) -> Any:
+        future = self._submit(awaitable)
+        self._futures.add(future)
+        if self._over:
+            future.cancel()
+        try:
+            return future.result()
+        finally:
+            self._futures.discard(future)
+
+
+def _raise_errors(arrival: Any) -> Any:
+    if isinstance(arrival, BaseException):
+        raise arrival
+    return arrival

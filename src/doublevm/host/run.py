@@ -1,0 +1,229 @@
+"""One run as the host sees it: a generator that yields what to do and is sent what happened.
+
+It does no I/O, starts no thread and reads no clock but the one it is given, so the sync and the
+async driver are thin and behave alike. The driver performs each effect and sends its answer:
+
+- ``Send(frame)``: send it; answer None.
+- ``Next()``: wait for a frame of the parent VM, or for a concurrent handler; answer a frame or a
+  ``Finished``.
+- ``Clock(seconds)``: from now on the run may take so long; answer None.
+- ``Invoke(call, …)``: run the handler. Not concurrent: answer its ``Finished``. Concurrent: start
+  it, answer None, and let ``Next`` give its Finished later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from doublevm.audit import AuditRecord, Outcome
+from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
+from doublevm.result import RunResult, RunStats
+from doublevm.verdict import Allow, Deny, Verdict
+from doublevm.wire import frames as f
+from doublevm.wire.codec import CodecError, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from doublevm.host.handlers import Handlers, Invocation
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a frame to the parent VM."""
+
+    frame: f.HostFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Wait for what comes next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The guest has started: the run may take ``seconds`` from now."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """Run a handler."""
+
+    call: int
+    invocation: Invocation
+    concurrent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A handler has ended."""
+
+    call: int
+    answer: f.Returned | f.Raised
+    duration: float
+
+
+Effect = Send | Next | Clock | Invoke
+
+
+class HostRun:
+    """The state of one run. Readable at any moment, so that a driver can give up on it."""
+
+    def __init__(
+        self,
+        frame: f.Run,
+        handlers: Handlers,
+        history: list[AuditRecord],
+        *,
+        buffer: float,
+        now: Callable[[], float],
+        clock: Callable[[], float],
+        on_output: Callable[[str, str], None] | None,
+    ) -> None:
+        """Prepare to send ``frame``.
+
+        ``history`` is the enclave's; records are appended to it. ``now`` gives seconds since the
+        epoch, ``clock`` monotonic seconds, ``buffer`` what the host grants beyond the timeout.
+        """
+        self._frame, self._handlers, self._history = frame, handlers, history
+        self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
+        self._first = len(history)
+        self._places: dict[int, int] = {}
+        self._open: set[int] = set()
+        self._printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._characters = 0
+        self._engine = ""
+        self._started = clock()
+
+    def steps(self) -> Generator[Effect, Any, RunResult]:
+        """Run; return the result.
+
+        Raises:
+            VMError: a VM failed.
+        """
+        yield Send(self._frame)
+        while True:
+            match (yield Next()):
+                case f.Started(engine=engine):
+                    self._engine, self._started = engine, self._clock()
+                    yield Clock(self._frame.limits.timeout + self._buffer)
+                case f.Call() as call:
+                    yield from self._call(call)
+                case Finished() as finished:
+                    # One of an earlier run may come late, when nobody waits for it any more.
+                    if finished.answer.run == self._frame.run:
+                        yield from self._answer(finished)
+                case f.Denied() as denied:
+                    verdict = Deny(denied.barrier, denied.rule, denied.reason)
+                    self._record(denied, verdict, "denied")
+                case f.Output(stream=stream, text=text):
+                    self._print(stream, text)
+                case f.Done(value=value, usage=usage):
+                    return self._result(usage, _decode(value, "done"), None)
+                case f.Failed() as failed:
+                    return self._result(failed.usage, None, self._guest_error(failed))
+                case f.Broken() as broken:
+                    raise _vm_error(broken)
+
+    def timed_out(self) -> RunResult:
+        """Return the result of a run that the host gave up on."""
+        message = f"the run took longer than {self._frame.limits.timeout:g} s"
+        return self._result(f.Usage(0.0, 0), None, GuestError(ErrorCode.TIMEOUT, message))
+
+    # --- operations ---------------------------------------------------------------------------
+
+    def _call(self, call: f.Call) -> Generator[Effect, Any, None]:
+        args = _decode(call.args, "call")
+        if call.run != self._frame.run or call.call in self._places:
+            raise ProtocolError("parent", "call", "a call of another run, or one made twice")
+        # What the parent lets through is checked once more: it may have been taken over.
+        invocation = self._handlers.invocation(self._frame.run, call, args)
+        self._record(call, Allow(), "abandoned")
+        self._open.add(call.call)
+        finished = yield Invoke(call.call, invocation, call.concurrent)
+        if finished is not None:
+            yield from self._answer(finished)
+
+    def _answer(self, finished: Finished) -> Generator[Effect, Any, None]:
+        self._open.discard(finished.call)
+        outcome: Outcome = "returned" if isinstance(finished.answer, f.Returned) else "raised"
+        place = self._places[finished.call]
+        record = self._history[place]
+        self._history[place] = replace(record, outcome=outcome, duration=finished.duration)
+        yield Send(finished.answer)
+
+    def _record(self, frame: f.Call | f.Denied, verdict: Verdict, outcome: Outcome) -> None:
+        arguments = _decode(frame.args, f.frame_name(frame))
+        if not isinstance(arguments, dict):
+            raise ProtocolError("parent", f.frame_name(frame), "arguments that are not a dict")
+        place = len(self._history)
+        self._places[frame.call] = place
+        self._history.append(
+            AuditRecord(
+                place + 1, self._frame.run, self._now(), frame.operation, arguments, verdict,
+                outcome, 0.0,
+            )
+        )  # fmt: skip
+
+    # --- output and the end -------------------------------------------------------------------
+
+    def _print(self, stream: f.Stream, text: str) -> None:
+        self._printed[stream].append(text)
+        self._characters += len(text)
+        if self._characters > self._frame.limits.max_output_bytes:
+            raise ProtocolError("parent", "output", "more output than the run may have")
+        if self._on_output is not None:
+            self._on_output(stream, text)
+
+    def _guest_error(self, failed: f.Failed) -> GuestError:
+        try:
+            code = ErrorCode(failed.code)
+        except ValueError:
+            raise ProtocolError("parent", "failed", f"no error code {failed.code!r}") from None
+        operation = verdict = None
+        place = self._places.get(failed.call) if failed.call is not None else None
+        if place is not None:
+            record = self._history[place]
+            operation = record.operation
+            verdict = record.verdict if isinstance(record.verdict, Deny) else None
+        return GuestError(
+            code,
+            failed.message,
+            type_name=failed.type_name,
+            line=failed.line or None,
+            traceback=failed.traceback,
+            operation=operation,
+            verdict=verdict,
+        )
+
+    def _result(self, usage: f.Usage, value: Any, error: GuestError | None) -> RunResult:
+        audit = tuple(self._history[self._first :])
+        denied = sum(not record.verdict.allowed for record in audit)
+        stats = RunStats(
+            duration=self._clock() - self._started,
+            tool_calls=len(audit) - denied,
+            denied=denied,
+            cpu_time=usage.cpu_time,
+            peak_memory=usage.peak_memory,
+            engine=self._engine,
+        )
+        stdout, stderr = ("".join(self._printed[stream]) for stream in ("stdout", "stderr"))
+        return RunResult(value, error, stdout, stderr, stats, audit)
+
+
+def _decode(payload: bytes, frame: str) -> Any:
+    try:
+        return decode(payload)
+    except CodecError as error:
+        raise ProtocolError("parent", frame, str(error)) from None
+
+
+def _vm_error(broken: f.Broken) -> Exception:
+    if broken.kind == "unavailable":
+        return EngineUnavailable(broken.message)
+    if broken.kind == "protocol":
+        return ProtocolError("inner", broken.frame or "bytes", broken.message)
+    return VMCrashed("inner", broken.message)

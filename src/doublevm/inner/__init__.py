@@ -1,0 +1,1 @@
+"""What runs beside the guest in a cpython inner VM. Hostile territory once guest code has run."""

@@ -1,0 +1,46 @@
+"""Resource limits a VM process sets on itself, never to be raised again."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+from typing import Final
+
+NOTHING_NEW: Final = {
+    resource.RLIMIT_NOFILE: "no descriptor can be opened: no files, no sockets",
+    resource.RLIMIT_NPROC: "no process or thread can be started (not enforced for uid 0)",
+    resource.RLIMIT_FSIZE: "no file can grow",
+    resource.RLIMIT_CORE: "no core dump is written",
+}
+"""Limits set to 0 before guest code runs, each with what it stops."""
+
+
+def forbid_new_resources() -> None:
+    """Set every limit of NOTHING_NEW to 0; descriptors that are open stay usable."""
+    for limit in NOTHING_NEW:
+        resource.setrlimit(limit, (0, 0))
+
+
+def limit_memory(extra: int) -> None:
+    """Let this process map at most ``extra`` bytes of data more than it has now."""
+    ceiling = _data_in_use() + extra
+    resource.setrlimit(resource.RLIMIT_DATA, (ceiling, ceiling))
+
+
+def limit_cpu(extra_seconds: int) -> None:
+    """Let this process burn at most so many seconds of CPU more.
+
+    A second lock behind the parent's clock, for the case that nobody is left to watch it. It is
+    soft, so that a session's next run can be given more.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    ceiling = int(used.ru_utime + used.ru_stime) + 1 + extra_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (ceiling, resource.RLIM_INFINITY))
+
+
+def _data_in_use() -> int:
+    """Return the bytes that count against RLIMIT_DATA: VmData of proc_pid_status(5)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("there is no VmData in /proc/self/status")

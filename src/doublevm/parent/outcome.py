@@ -1,0 +1,124 @@
+"""How a run ended, in the words of the frames that tell the host."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final, Literal
+
+from doublevm.engines.base import Failed
+from doublevm.engines.choice import lacking_in_monty
+from doublevm.errors import ErrorCode
+from doublevm.parent.watchdog import Stop
+from doublevm.wire import frames as f
+
+if TYPE_CHECKING:
+    from doublevm.parent.relay import Relay
+
+MAX_MESSAGE: Final = 4000
+MAX_TRACEBACK: Final = 64 * 1024
+MAX_TYPE: Final = 200
+"""Characters told to the host; a guest chooses how long its exceptions are."""
+
+NO_USAGE: Final = f.Usage(0.0, 0)
+
+_KINDS: Final = {
+    "syntax": ErrorCode.VALIDATION_ERROR,
+    "exception": ErrorCode.EXECUTION_ERROR,
+    "memory": ErrorCode.MEMORY_LIMIT_EXCEEDED,
+    "value": ErrorCode.EXECUTION_ERROR,
+}
+
+_LACKING_TYPES: Final = frozenset(
+    ("NotImplementedError", "ModuleNotFoundError", "ImportError", "AttributeError", "NameError",
+     "SyntaxError", "TypeError")
+)  # fmt: skip
+"""Exceptions by which monty says that it lacks something."""
+
+
+def syntax_problem(source: str) -> ast.Module | Failed:
+    """Return the syntax tree, or why there is none."""
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        message = f"{type(error).__name__}: {error.msg}"
+        return Failed("syntax", type(error).__name__, message, error.lineno or 0)
+    # Null bytes and lone surrogates are ValueErrors; what is nested beyond the parser's stack is
+    # a RecursionError or MemoryError, by version.
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Failed("syntax", "SyntaxError", f"SyntaxError: {str(error) or 'too deeply nested'}")
+
+
+def done(run: f.Run, value: bytes, usage: f.Usage) -> f.Done:
+    """Return the frame of a program that ended with a value."""
+    return f.Done(run.run, value, usage)
+
+
+def refused(run: f.Run, message: str, line: int) -> f.Failed:
+    """Return the frame of a program that no engine here can run."""
+    return f.Failed(run.run, ErrorCode.UNSUPPORTED, message, NO_USAGE, line=line)
+
+
+def broken(
+    run: f.Run, kind: Literal["crashed", "unavailable", "protocol"], message: str, frame: str = ""
+) -> f.Broken:
+    """Return the frame of a run whose inner VM failed."""
+    return f.Broken(run.run, kind, message, frame)
+
+
+def stopped(run: f.Run, stop: Stop, usage: f.Usage) -> f.Failed:
+    """Return the frame of a run that was stopped."""
+    limits = run.limits
+    code, message = {
+        Stop.TIMEOUT: (ErrorCode.TIMEOUT, f"the run took longer than {limits.timeout:g} s"),
+        Stop.OUTPUT_BYTES: (
+            ErrorCode.OUTPUT_LIMIT_EXCEEDED,
+            f"the program printed more than {limits.max_output_bytes:,} bytes",
+        ),
+        Stop.OUTPUT_LINES: (
+            ErrorCode.OUTPUT_LIMIT_EXCEEDED,
+            f"the program printed more than {limits.max_prints:,} lines",
+        ),
+        Stop.DENIALS: (
+            ErrorCode.OPERATION_DENIED,
+            f"the run was ended after {limits.max_denied} denied operations",
+        ),
+    }[stop]
+    return f.Failed(run.run, code, message, usage)
+
+
+def failed(
+    run: f.Run,
+    end: Failed,
+    usage: f.Usage = NO_USAGE,
+    relay: Relay | None = None,
+    engine: f.EngineName = "cpython",
+    tree: ast.Module | None = None,
+) -> f.Failed:
+    """Return the frame of a program that an exception ended."""
+    code, message, call = _KINDS.get(end.kind, ErrorCode.EXECUTION_ERROR), end.message, None
+    if relay is not None and end.message in relay.denials:
+        code, call = ErrorCode.OPERATION_DENIED, relay.denials[end.message]
+        if end.message.endswith("[budget/max_tool_calls]"):
+            code = ErrorCode.MAX_TOOL_CALLS
+    elif relay is not None and end.message in relay.tool_errors:
+        code = ErrorCode.TOOL_ERROR
+    elif engine == "monty" and tree is not None and (lacks := _lacking(end, tree)):
+        code, message = ErrorCode.UNSUPPORTED, f"{lacks}; the cpython engine has it"
+    return f.Failed(
+        run.run,
+        code,
+        message[:MAX_MESSAGE],
+        usage,
+        end.type[:MAX_TYPE],
+        end.line,
+        end.traceback[-MAX_TRACEBACK:] if run.full_traceback else "",
+        call,
+    )
+
+
+def _lacking(end: Failed, tree: ast.Module) -> str | None:
+    """Say what monty lacks, if that is why the program failed where it did."""
+    if end.type not in _LACKING_TYPES:
+        return None
+    reasons = [reason for reason in lacking_in_monty(tree) if reason.line == end.line]
+    return f"the monty engine lacks {reasons[0].what}" if reasons else None

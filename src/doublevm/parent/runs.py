@@ -1,0 +1,121 @@
+"""The parent VM's life: configured once, then run after run until the host hangs up."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from doublevm.engines.base import (
+    Done,
+    EngineDiedError,
+    EngineProtocolError,
+    EngineStartError,
+    Program,
+)
+from doublevm.engines.choice import Refusal, choose
+from doublevm.monitor import Monitor
+from doublevm.parent.outcome import broken, done, failed, refused, stopped, syntax_problem
+from doublevm.parent.relay import Relay, StoppedError
+from doublevm.wire import frames as f
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from doublevm.engines.base import Engine
+    from doublevm.parent.pipe import HostPipe
+    from doublevm.parent.watchdog import Watchdog
+
+
+class ParentVM:
+    """Runs programs for one enclave."""
+
+    def __init__(
+        self,
+        host: HostPipe,
+        watchdog: Watchdog,
+        engines: Mapping[f.EngineName, Engine],
+        configure: f.Configure,
+    ) -> None:
+        """Know the tools; no engine is started before it is needed."""
+        self._host, self._watchdog, self._engines = host, watchdog, engines
+        self._auto_may_use_cpython = configure.auto_may_use_cpython
+        self._tools = tuple(spec.name for spec in configure.tools)
+        self._monitor = Monitor(configure.tools, catch_all=configure.catch_all)
+        self._session: Engine | None = None
+
+    def serve(self) -> None:
+        """Take what the host sends, for ever."""
+        while True:
+            frame = self._host.receive()
+            if isinstance(frame, f.Run):
+                self._host.end(self._run(frame))
+            elif isinstance(frame, f.EndSession):
+                self._end_session()
+
+    def _run(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
+        tree = syntax_problem(run.source)
+        if not isinstance(tree, ast.Module):
+            return failed(run, tree)
+        engine = self._engine_for(run, tree)
+        if isinstance(engine, f.Failed):
+            return engine
+        try:
+            engine.prepare(run.limits.memory, run.limits.timeout)
+        except (EngineStartError, EngineDiedError) as error:
+            engine.close()
+            return broken(run, "unavailable", str(error))
+        except EngineProtocolError as error:
+            engine.close()
+            return broken(run, "protocol", str(error), error.frame)
+        return self._run_on(engine, run, tree)
+
+    def _engine_for(self, run: f.Run, tree: ast.Module) -> Engine | f.Failed:
+        if run.engine != "auto":
+            return self._session if run.session and self._session else self._engines[run.engine]
+        choice = choose(tree, frozenset(self._tools))
+        if isinstance(choice, Refusal):
+            line = choice.reasons[0].line
+            return refused(run, choice.message.removeprefix(f"line {line}: "), line)
+        reasons = choice.reasons
+        if self._session is not None and run.session and reasons and self._session.name == "monty":
+            why = f"{reasons[0].what} needs the cpython engine, and this session runs on monty"
+            return refused(run, f"{why}; open it with engine='cpython'", reasons[0].line)
+        if self._session is not None and run.session:
+            return self._session
+        if reasons and not self._auto_may_use_cpython:
+            why = f"{reasons[0].what} needs the cpython engine, which this security level keeps"
+            return refused(run, f"{why} from engine='auto'", reasons[0].line)
+        return self._engines[choice.engine]
+
+    def _run_on(self, engine: Engine, run: f.Run, tree: ast.Module) -> f.Done | f.Failed | f.Broken:
+        limits = run.limits
+        program = Program(
+            run.source, tree, run.inputs, self._tools, limits.timeout, limits.memory, run.session
+        )
+        relay = Relay(run, self._host, self._monitor, self._watchdog, engine)
+        self._host.send(f.Started(run.run, engine.name))
+        self._watchdog.arm(limits.timeout, engine.kill)
+        problem: Exception | None = None
+        end = None
+        try:
+            end = relay.drive(program)
+        except (StoppedError, EngineDiedError, EngineProtocolError) as error:
+            problem = error
+        stop = self._watchdog.disarm()
+        keep = run.session and problem is None and stop is None
+        usage = engine.finish(keep=keep)
+        self._session = engine if keep else None
+        if stop is not None:
+            return stopped(run, stop, usage)
+        if isinstance(problem, EngineProtocolError):
+            return broken(run, "protocol", str(problem), problem.frame)
+        if end is None:
+            return broken(run, "crashed", str(problem))
+        if isinstance(end, Done):
+            return done(run, end.value, usage)
+        return failed(run, end, usage, relay, engine.name, tree)
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.finish(keep=False)
+            self._session = None

@@ -1,0 +1,61 @@
+"""What a run gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from doublevm.audit import AuditRecord
+    from doublevm.errors import GuestError
+
+
+@dataclass(frozen=True, slots=True)
+class RunStats:
+    """What a run took."""
+
+    duration: float
+    """Wall-clock seconds from the guest's start to its end, tools included."""
+    tool_calls: int
+    """Operations that reached a handler."""
+    denied: int
+    """Operations that were denied."""
+    cpu_time: float
+    """Seconds of CPU of the inner VM, as far as the parent VM can tell; 0.0 if it was killed."""
+    peak_memory: int
+    """Bytes the inner VM's process had resident at most, its interpreter included; 0 likewise."""
+    engine: str
+    """``"monty"`` or ``"cpython"``; empty if the program was refused before it ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a program ended, what it printed and what it attempted."""
+
+    value: Any
+    """Value of the last expression or of a top-level ``return``; None after an error."""
+    error: GuestError | None
+    """What the guest did wrong, or None."""
+    stdout: str
+    """What the program printed."""
+    stderr: str
+    """What the program printed to ``sys.stderr``."""
+    stats: RunStats
+    """What the run took."""
+    audit: tuple[AuditRecord, ...]
+    """One record per attempted operation, in order."""
+
+    @property
+    def success(self) -> bool:
+        """Whether the program ended by itself and with a value that could cross."""
+        return self.error is None
+
+    def unwrap(self) -> Any:
+        """Return the value.
+
+        Raises:
+            GuestError: the run failed.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.value

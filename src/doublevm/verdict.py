@@ -1,0 +1,43 @@
+"""A verdict on one operation: allow it, or deny it with an address.
+
+Deny also when no decision could be safely reached: whatever a barrier cannot understand, it
+denies. Code and tests compare the address ``[barrier/rule]``, never the prose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The operation goes on to the host."""
+
+    allowed: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The operation ends here; the guest is told why."""
+
+    barrier: str
+    """Which barrier objected, e.g. ``"names"``."""
+    rule: str
+    """Which of its rules, e.g. ``"unregistered"``."""
+    reason: str
+    """What a person or a model should know, without the operation's name."""
+
+    allowed: ClassVar[bool] = False
+
+    @property
+    def address(self) -> str:
+        """``barrier/rule``, the stable name of this denial."""
+        return f"{self.barrier}/{self.rule}"
+
+    def message(self, operation: str) -> str:
+        """Return the line the guest sees: ``mail:send denied: … [sequence/EXFIL_LIST_SEND]``."""
+        return f"{operation} denied: {self.reason} [{self.address}]"
+
+
+Verdict = Allow | Deny

@@ -1,0 +1,1 @@
+"""The protocol between the processes: frames, values, framing and the grammar. No I/O here."""

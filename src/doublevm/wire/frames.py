@@ -1,0 +1,220 @@
+"""The frames between host and parent VM: typed, strict MessagePack arrays.
+
+Values of guest and host (arguments, results) stay encoded inside a frame, so that each hop
+decides for itself whether to decode them (see ``codec``). Which frame may come when is the
+grammar's business (see ``grammar``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from doublevm.operation import ToolSpec
+
+VERSION: Final = 1
+"""Version of this protocol; both ends must speak the same."""
+
+Number = Annotated[int, Meta(ge=0, le=2**53)]
+Name = Annotated[str, Meta(max_length=1000)]
+Line = Annotated[int, Meta(ge=0, le=2**31)]
+EngineName = Literal["monty", "cpython"]
+EngineChoice = Literal["auto", "monty", "cpython"]
+Stream = Literal["stdout", "stderr"]
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Base of every frame."""
+
+
+# --- host to parent ---------------------------------------------------------------------------
+
+
+class Configure(Frame, frozen=True, tag="configure"):
+    """First frame of a pair's life: what this enclave's parent VM must know."""
+
+    version: int
+    tools: tuple[ToolSpec, ...]
+    catch_all: bool
+    """Whether the host has a handler for names it did not register."""
+    auto_may_use_cpython: bool
+    monty_binary: str | None
+    """Where the monty worker is installed."""
+
+
+class RunLimits(Frame, frozen=True):
+    """The limits of one run, every field set."""
+
+    timeout: float
+    memory: int
+    max_tool_calls: int
+    max_output_bytes: int
+    max_prints: int
+    max_denied: int
+
+
+class Run(Frame, frozen=True, tag="run"):
+    """Run a program in a fresh guest, or in the session's guest."""
+
+    run: Number
+    source: str
+    inputs: bytes
+    engine: EngineChoice
+    session: bool
+    """Whether the guest is kept for the next run, and taken from the last one."""
+    full_traceback: bool
+    limits: RunLimits
+
+
+class Returned(Frame, frozen=True, tag="returned"):
+    """A handler's result."""
+
+    run: Number
+    call: Number
+    value: bytes
+
+
+class Raised(Frame, frozen=True, tag="raised"):
+    """A handler's exception, as the nearest builtin type and its message."""
+
+    run: Number
+    call: Number
+    type_name: Name
+    message: str
+
+
+class EndSession(Frame, frozen=True, tag="end_session"):
+    """Discard the session's guest."""
+
+
+# --- parent to host ---------------------------------------------------------------------------
+
+
+class Ready(Frame, frozen=True, tag="ready"):
+    """The parent VM is configured."""
+
+    version: int
+
+
+class Started(Frame, frozen=True, tag="started"):
+    """The guest's clock begins to run."""
+
+    run: Number
+    engine: EngineName
+
+
+class Call(Frame, frozen=True, tag="call"):
+    """An operation that was allowed. ``args`` is an encoded dict."""
+
+    run: Number
+    call: Number
+    operation: Name
+    args: bytes
+    concurrent: bool
+    """Whether the guest goes on before the answer has come."""
+
+
+class Denied(Frame, frozen=True, tag="denied"):
+    """An operation that was denied, for the record. ``args`` is encoded."""
+
+    run: Number
+    call: Number
+    operation: Name
+    args: bytes
+    barrier: Name
+    rule: Name
+    reason: str
+
+
+class Output(Frame, frozen=True, tag="output"):
+    """Something the guest printed."""
+
+    run: Number
+    stream: Stream
+    text: str
+
+
+class Usage(Frame, frozen=True):
+    """What a run used, as far as the parent can tell."""
+
+    cpu_time: float
+    """Seconds of CPU of the inner VM."""
+    peak_memory: int
+    """Bytes the inner VM's process had resident at most, its interpreter included."""
+
+
+class Done(Frame, frozen=True, tag="done"):
+    """The program ended; ``value`` is encoded."""
+
+    run: Number
+    value: bytes
+    usage: Usage
+
+
+class Failed(Frame, frozen=True, tag="failed"):
+    """The program was refused, stopped, or ended by an exception."""
+
+    run: Number
+    code: Name
+    message: str
+    usage: Usage
+    type_name: Name = ""
+    line: Line = 0
+    traceback: str = ""
+    call: Number | None = None
+    """The denied call whose denial left the program, if that is what happened."""
+
+
+class Broken(Frame, frozen=True, tag="broken"):
+    """The inner VM, or the engine's start, failed; the guest's answer is unknown."""
+
+    run: Number
+    kind: Literal["crashed", "unavailable", "protocol"]
+    message: str
+    frame: Name = ""
+
+
+HostFrame = Configure | Run | Returned | Raised | EndSession
+ParentFrame = Ready | Started | Call | Denied | Output | Done | Failed | Broken
+
+
+class FrameError(ValueError):
+    """Bytes are not a frame, or a frame may not come now."""
+
+    def __init__(self, frame: str, message: str) -> None:
+        """``frame`` is the frame's name, or ``"bytes"``."""
+        super().__init__(message)
+        self.frame = frame
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def encode_frame(frame: msgspec.Struct) -> bytes:
+    """Return the frame as bytes, without the length that goes before it."""
+    return _encode(frame)
+
+
+def frame_decoder(kinds: Any) -> Any:
+    """Return a function that decodes bytes to one of ``kinds`` or raises FrameError."""
+    decode = msgspec.msgpack.Decoder(kinds).decode
+
+    def decode_frame(data: bytes) -> Any:
+        try:
+            return decode(data)
+        # The bytes are hostile: wrong types, bad text, nesting beyond the stack.
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise FrameError("bytes", f"not a frame: {error}") from None
+
+    return decode_frame
+
+
+decode_host_frame = frame_decoder(HostFrame)
+decode_parent_frame = frame_decoder(ParentFrame)
+
+
+def frame_name(frame: Any) -> str:
+    """Return the frame's name on the wire."""
+    return str(frame.__struct_config__.tag)
