@@ -237,7 +237,7 @@ MISSING_METHODS: Final[Mapping[str, frozenset[str]]] = {
     "dict_keys": words("mapping"),
     "Path": words(
         """
-        absolute anchor as_uri chmod copy copy_into drive expanduser from_uri full_match group
+        anchor as_uri chmod copy copy_into drive expanduser from_uri full_match group
         hardlink_to home info is_block_device is_char_device is_fifo is_junction is_mount
         is_relative_to is_reserved is_socket lchmod link_to lstat match move move_into owner
         parents parser readlink relative_to root samefile symlink_to touch walk with_segments
@@ -287,7 +287,9 @@ METHODS: Final = words(
 
 MISSING_KEYWORDS: Final[Mapping[str, frozenset[str]]] = {
     "asyncio.gather": words("return_exceptions"),
-    "dataclasses.dataclass": words("kw_only order slots unsafe_hash weakref_slot"),
+    "dataclasses.dataclass": words(
+        "init kw_only match_args order repr slots unsafe_hash weakref_slot"
+    ),
     "dataclasses.field": words("compare doc hash init kw_only metadata repr"),
     "datetime.datetime": words("fold"),
     "json.dump": words("check_circular cls default"),
