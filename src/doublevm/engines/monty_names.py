@@ -141,14 +141,14 @@ MISLEADING_NAMES: Final[Mapping[str, frozenset[str]]] = {
     "os.path": words(
         """
         abspath defpath devnull exists expanduser expandvars getatime getctime getmtime getsize
-        isdir isfile isjunction islink ismount lexists realpath relpath samefile samestat
+        isdir isdevdrive isfile isjunction islink ismount lexists realpath relpath samefile samestat
         supports_unicode_filenames
         """
     ),
     "posixpath": words(
         """
         abspath defpath devnull exists expanduser expandvars getatime getctime getmtime getsize
-        isdir isfile isjunction islink ismount lexists realpath relpath samefile samestat
+        isdir isdevdrive isfile isjunction islink ismount lexists realpath relpath samefile samestat
         supports_unicode_filenames
         """
     ),
@@ -240,7 +240,7 @@ MISSING_METHODS: Final[Mapping[str, frozenset[str]]] = {
         anchor as_uri chmod copy copy_into drive expanduser from_uri full_match group
         hardlink_to home info is_block_device is_char_device is_fifo is_junction is_mount
         is_relative_to is_reserved is_socket lchmod link_to lstat match move move_into owner
-        parents parser readlink relative_to root samefile symlink_to touch walk with_segments
+        parents parser readlink relative_to root samefile symlink_to touch with_segments
         """
     ),
 }
@@ -249,7 +249,7 @@ MISSING_METHODS: Final[Mapping[str, frozenset[str]]] = {
 SHARED_METHODS: Final = words(
     """
     copy count drive expandtabs group groups hex index info match move owner parser root start
-    step stop touch walk
+    step stop touch
     """
 )
 """Missing from one type, there on another (or too common a word): needs the receiver's type."""

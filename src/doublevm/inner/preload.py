@@ -20,10 +20,12 @@ IMPORTED_LATE: Final = (
 )  # fmt: skip
 
 CODECS: Final = (
-    "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "ascii", "latin-1",
-    "cp1252", "cp437", "iso8859-15", "unicode_escape", "raw_unicode_escape", "hex", "base64",
-    "rot13", "punycode", "idna",
+    "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be",
+    "utf-7", "ascii", "latin-1", "iso8859-2", "iso8859-15", "cp437", "cp1250", "cp1251", "cp1252",
+    "koi8-r", "mac-roman", "shift_jis", "euc_jp", "gbk", "big5", "unicode_escape",
+    "raw_unicode_escape", "hex", "base64", "rot13", "punycode", "idna",
 )  # fmt: skip
+"""The encodings there are; an encoding is a module, imported on first use."""
 
 
 def preload() -> None:

@@ -202,7 +202,8 @@ def _may_suspend(scan: Scan, node: ast.expr) -> bool:
         name = path[0]
         unknown = name not in scan.facts.functions and name not in scan.facts.classes
         return f"f:{name}" in graph.suspending or (graph.passed and unknown)
-    return graph.is_tool_path(path) or (len(path) > 1 and f"m:{path[-1]}" in graph.suspending)
+    is_method = isinstance(node, ast.Attribute) and f"m:{node.attr}" in graph.suspending
+    return is_method or graph.is_tool_path(path)
 
 
 CHECKS: Checks = {
