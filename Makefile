@@ -28,7 +28,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check pytest pytest-3.13 lock clean
+.PHONY: help setup demo test check pytest pytest-3.13 soak bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,15 +55,24 @@ check: setup ## the static checks: ruff, mypy, import-linter
 	$(call step,import-linter)
 	@$(BIN)/lint-imports --no-logo
 
+# Much of the tests' time is waiting for timeouts: four at a time also suit two cores.
 pytest: setup
 	$(call step,pytest in $(VENV))
-	@$(BIN)/python -m pytest --quiet
+	@$(BIN)/python -m pytest --quiet --numprocesses 4 --dist worksteal
 
 pytest-3.13: setup
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))'; then exit 0; fi; \
 	python='$(PYTHON_3_13)'; \
 	if [ -z "$$python" ]; then echo 'no Python 3.13 here: its tests are left out'; exit 0; fi; \
 	$(MAKE) --no-print-directory VENV=.venv-3.13 PYTHON="$$python" pytest
+
+soak: setup ## 1,000 runs of good and bad guests in one process; some minutes
+	$(call step,soak)
+	@DOUBLEVM_SOAK_RUNS=1000 $(BIN)/python -m pytest --quiet --timeout 1800 tests/soak
+
+bench: setup ## how a busy machine's event loop fares beside guests
+	@$(BIN)/python benchmarks/ticker.py
+	@$(BIN)/python benchmarks/ticker.py --engine cpython
 
 lock: ## write requirements/lock.txt anew (UPGRADE=--upgrade for newer versions)
 	$(call step,requirements/lock.txt)

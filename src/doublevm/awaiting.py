@@ -29,9 +29,12 @@ _TAKES_AWAITABLES: Final = frozenset(
         "as_completed",
         "run",
         "run_until_complete",
-        "timeout",
     ]
 )
+_AWAITABLE_KEYWORDS: Final = frozenset(
+    ["arg", "coro", "coro_or_future", "fs", "fut", "future", "main"]
+)
+"""Names of the parameters by which those take them; others are a timeout, a name, a flag."""
 _PASSES_ON: Final = frozenset(
     ["list", "tuple", "set", "dict", "zip", "enumerate", "sorted", "reversed", "iter", "next"]
 )
@@ -59,20 +62,22 @@ def _has_await(tree: ast.Module) -> bool:
     return any(isinstance(node, ast.Await) for node in ast.walk(tree))
 
 
-def _asyncio_names(tree: ast.Module) -> tuple[set[str], set[str]]:
-    modules, functions = set(), set()
+def _asyncio_names(tree: ast.Module) -> tuple[set[str], dict[str, str]]:
+    modules: set[str] = set()
+    functions: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules |= {a.asname or a.name for a in node.names if a.name == "asyncio"}
         elif isinstance(node, ast.ImportFrom) and node.module == "asyncio":
-            functions |= {a.asname or a.name for a in node.names if a.name in _TAKES_AWAITABLES}
+            taking = [a for a in node.names if a.name in _TAKES_AWAITABLES]
+            functions |= {a.asname or a.name: a.name for a in taking}
     return modules, functions
 
 
 class _Finder:
     """Follows awaited values back to the calls they come from, scope by scope."""
 
-    def __init__(self, tree: ast.Module, modules: set[str], functions: set[str]) -> None:
+    def __init__(self, tree: ast.Module, modules: set[str], functions: dict[str, str]) -> None:
         self.places: set[Place] = set()
         self._modules, self._functions = modules, functions
         self._local = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
@@ -90,7 +95,7 @@ class _Finder:
             if isinstance(node, ast.Await):
                 todo.append(node.value)
             elif isinstance(node, ast.Call) and self._takes_awaitables(node.func):
-                todo += _arguments(node)
+                todo += self._awaitables(node)
             elif isinstance(node, ast.AsyncFor):
                 todo.append(node.iter)
         names: set[str] = set()
@@ -98,7 +103,7 @@ class _Finder:
             found = self._follow(todo.pop(), todo)
             for name in found - names:
                 names.add(name)
-                todo += sources.get(name) or self._globals.get(name, [])
+                todo += sources[name] if name in sources else self._globals.get(name, [])
         return sources
 
     def _takes_awaitables(self, callee: ast.expr) -> bool:
@@ -108,6 +113,18 @@ class _Finder:
             return False
         of_asyncio = isinstance(callee.value, ast.Name) and callee.value.id in self._modules
         return of_asyncio or callee.attr in ("create_task", "run_until_complete")
+
+    def _awaitables(self, call: ast.Call) -> list[ast.expr]:
+        """Return those arguments of an asyncio function that it awaits: gather's all, one else."""
+        match call.func:
+            case ast.Name(id=name):
+                several = self._functions[name] == "gather"
+            case ast.Attribute(attr=name):
+                several = name == "gather"
+            case _:
+                several = False
+        named = [k.value for k in call.keywords if k.arg in _AWAITABLE_KEYWORDS]
+        return [*(call.args if several else call.args[:1]), *named]
 
     def _follow(self, node: ast.expr, todo: list[ast.expr]) -> set[str]:
         """Take one step back from an awaited expression; return the names it reads."""
@@ -137,7 +154,7 @@ class _Finder:
     def _follow_call(self, call: ast.Call, todo: list[ast.expr]) -> set[str]:
         match call.func:
             case callee if self._takes_awaitables(callee):
-                todo += _arguments(call)
+                todo += self._awaitables(call)
             case ast.Name(id="map") if call.args:
                 self._mark(call.args[0])
             case ast.Name(id=name) if name in _PASSES_ON:
@@ -199,6 +216,8 @@ def _sources(nodes: list[ast.AST]) -> dict[str, list[ast.expr]]:
 
 def _source(node: ast.AST) -> tuple[set[str], list[ast.expr]]:
     match node:
+        case ast.arg(arg=name):  # it hides a global of that name, whatever it is given
+            return {name}, []
         case ast.Assign(targets=targets, value=value):
             return {base for target in targets for base in _base(target)}, [value]
         case ast.AnnAssign(target=target, value=ast.expr() as value):

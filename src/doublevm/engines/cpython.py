@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,6 +70,7 @@ class CPythonEngine:
             os.close(inner_writes)
         self._read_fd, self._write_fd = to_read, to_write
         self._receive()
+        self._end_turn()
 
     def start(self, program: Program, emit: Callable[[Any, str], None]) -> Step:
         """Send the program; the process seals itself before it runs it."""
@@ -90,6 +92,16 @@ class CPythonEngine:
         """Send the answer."""
         self._send(reply)
         return self._step()
+
+    @property
+    def watched_fd(self) -> int:
+        """The pipe it speaks through: nothing may come before its answer."""
+        return self._read_fd
+
+    def check(self) -> None:
+        """Read what came out of turn, if anything did."""
+        if select.select([self._read_fd], [], [], 0)[0]:
+            self._receive()  # raises, as nothing may come now
 
     def kill(self) -> None:
         """Kill the process."""
@@ -141,10 +153,16 @@ class CPythonEngine:
     def _step(self) -> Step:
         while isinstance(frame := self._receive(), i.Print):
             self._emit(frame.stream, frame.text)
+        self._end_turn()
         try:
             return self._read_step(frame)
         except CodecError as error:
             raise EngineProtocolError(type(frame).__name__.lower(), str(error)) from None
+
+    def _end_turn(self) -> None:
+        """Refuse what came behind the frame that the inner VM must wait after."""
+        if len(self._buffer):
+            self._receive()  # raises, as nothing may come now
 
     def _read_step(self, frame: Any) -> Step:
         match frame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import threading
 import time
@@ -59,6 +60,7 @@ class MontyEngine:
         self._pool: pydantic_monty.Monty | None = None
         self._session: pydantic_monty.MontySession | None = None
         self._pid: int | None = None
+        self._pidfd: int | None = None
         self._snapshot: Any = None
         self._stuck = False
         self._stopped = threading.Event()
@@ -95,6 +97,8 @@ class MontyEngine:
         )
         self._session = session.__enter__()
         self._pid = session.worker_pid
+        if self._pid is not None and hasattr(os, "pidfd_open"):
+            self._pidfd = os.pidfd_open(self._pid)
         self._stopped.clear()
         self._stuck = False
         self._awaited: dict[str, frozenset[int]] = {}
@@ -104,15 +108,16 @@ class MontyEngine:
         assert self._session is not None
         assert self._pid is not None
         self._before = read_usage(self._pid)
-        self._tools = MontyTools(program.tools)
+        if not self._awaited:  # a session's later programs hold the namespaces of earlier ones
+            self._tools = MontyTools(program.tools)
         self._timers: dict[int, float] = {}
-        # Monty numbers the feeds of a session; a function may be called from a later one.
+        # Monty numbers the feeds of a session, but for empty ones; a function may be called from a
+        # later one.
+        source = program.source or "\n"
         feed = f"<python-input-{len(self._awaited)}>"
         self._awaited[feed] = _byte_offsets(program.source, awaited_calls(program.tree))
         session, inputs = self._session, decode(program.inputs, uuid=self._tools.wrap_uuid)
-        return self._steps(
-            lambda: session.feed_start(program.source, inputs=inputs, print_callback=emit)
-        )
+        return self._steps(lambda: session.feed_start(source, inputs=inputs, print_callback=emit))
 
     def resume(self, reply: Reply) -> Step:
         """Answer the suspended call or the wait."""
@@ -124,6 +129,16 @@ class MontyEngine:
                 return self._wait()
             return self._steps(lambda: snapshot.resume(settled))
         return self._steps(lambda: snapshot.resume(self._result(reply)))
+
+    @property
+    def watched_fd(self) -> int | None:
+        """The worker's pidfd, readable once it has ended."""
+        return self._pidfd
+
+    def check(self) -> None:
+        """Say so if the worker has ended."""
+        if self._pidfd is not None and select.select([self._pidfd], [], [], 0)[0]:
+            raise EngineDiedError("the monty worker died")
 
     def kill(self) -> None:
         """Kill the worker; the pool replaces it."""
@@ -142,7 +157,8 @@ class MontyEngine:
         return Usage(max(0.0, now.cpu_time - self._before.cpu_time), now.peak_memory)
 
     def _check_in(self) -> None:
-        session, self._session, self._pid = self._session, None, None
+        session, self._session = self._session, None
+        self._forget_worker()
         self._snapshot = None
         if session is not None:
             try:
@@ -153,10 +169,16 @@ class MontyEngine:
 
     def close(self) -> None:
         """End the worker."""
-        self._session = self._pid = None
+        self._session = None
+        self._forget_worker()
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.__exit__(None, None, None)
+
+    def _forget_worker(self) -> None:
+        pidfd, self._pid, self._pidfd = self._pidfd, None, None
+        if pidfd is not None:
+            os.close(pidfd)
 
     # --- one step after another ---------------------------------------------------------------
 
@@ -177,6 +199,8 @@ class MontyEngine:
             return _syntax_failure(error)
         except m.MontyRuntimeError as error:
             return _failure(error)
+        except EngineDiedError:  # while the guest slept
+            raise
         # The border to pydantic-monty: a value it cannot convert, in the middle of a feed.
         except Exception as error:  # noqa: BLE001
             self._stuck = True
@@ -215,13 +239,19 @@ class MontyEngine:
     def _os_call(self, snapshot: Any) -> Any:
         """Answer what the guest asks of its system: sleeping is all there is."""
         if snapshot.function_name == "time.sleep":
-            if self._stopped.wait(_seconds(snapshot.args[0])):
-                raise EngineDiedError("killed while the guest slept")
+            self._sleep(_seconds(snapshot.args[0]))
             return snapshot.resume({"return_value": None})
         if snapshot.function_name == "asyncio.sleep":
             self._timers[snapshot.call_id] = time.monotonic() + _seconds(snapshot.args[0])
             return snapshot.resume({"future": ...})
         return snapshot.resume_not_handled()
+
+    def _sleep(self, seconds: float) -> None:
+        if self._pidfd is not None:
+            select.select([self._pidfd], [], [], seconds)
+            self.check()
+        elif self._stopped.wait(seconds):
+            raise EngineDiedError("killed while the guest slept")
 
     def _wait(self) -> Wait:
         if not self._timers:

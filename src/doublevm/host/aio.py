@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import EngineUnavailable, VMCrashed, VMError
 from doublevm.host import run as r
-from doublevm.host.aiolink import AsyncPairLink, in_thread
-from doublevm.host.core import START_SECONDS, EnclaveCore, settings
+from doublevm.host.aiolink import AsyncPairLink, in_thread, start_pair
+from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
 from doublevm.host.processes import PairProcess
 from doublevm.policy import SecurityLevel
 from doublevm.wire import frames as f
@@ -94,6 +94,8 @@ class AsyncEnclave:
     async def close(self) -> None:
         """End the enclave's processes. Safe to call twice."""
         self._core.close()
+        if self._link is not None:
+            self._link.wake(closed_under_way())
         await self._drop(kill=False)
 
     async def __aenter__(self) -> Self:
@@ -122,13 +124,25 @@ class AsyncEnclave:
         with self._core.running(session=session):
             host_run = self._core.host_run(program, inputs, on_output, session=session)
             link = await self._live_link()
-            driver = _AsyncDriver(link, host_run, self._core.configure)
+            idle = link.greeted and not link.keeps_guest
             try:
-                return await driver.result()
-            finally:
-                if not driver.ended_well:
-                    link.process.kill()
-                    await self._drop(kill=True)
+                return await self._drive(link, host_run, session=session)
+            except VMCrashed:
+                if not idle or host_run.has_started:
+                    raise
+            # The pair died between two runs, when nothing could be lost.
+            return await self._drive(await self._live_link(), host_run, session=session)
+
+    async def _drive(self, link: AsyncPairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
+        driver = _AsyncDriver(link, host_run, self._core.configure)
+        try:
+            result = await driver.result()
+            link.keeps_guest = session
+            return result
+        finally:
+            if not driver.ended_well:
+                link.process.kill()
+                await self._drop(kill=True)
 
     async def _live_link(self) -> AsyncPairLink:
         if self._core.owner != os.getpid():  # a fork: the pair is the other process's
@@ -136,7 +150,10 @@ class AsyncEnclave:
         if self._link is not None and self._link.loop is not asyncio.get_running_loop():
             await self._drop(kill=True)
         if self._link is None:
-            process = await in_thread(PairProcess)
+            process = await start_pair(PairProcess)
+            if self._core.closed:
+                process.close(kill=True)
+                raise closed_under_way()
             self._link = AsyncPairLink(process)
             self._finalizer = weakref.finalize(self, self._link.abandon)
         return self._link
@@ -155,7 +172,8 @@ class AsyncEnclave:
 
     async def _end_session(self) -> None:
         self._core.close_session()
-        if self._link is not None and self._link.greeted:
+        if self._link is not None and self._link.greeted and self._link.process.ours:
+            self._link.keeps_guest = False
             try:
                 await self._link.send(f.EndSession())
             except VMCrashed:  # and its guest with it

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from doublevm.errors import ProtocolError, VMCrashed
+from doublevm.errors import VMCrashed
 from doublevm.host.conversation import Conversation
+from doublevm.host.core import closed_under_way
 from doublevm.host.threads import threads
 
 if TYPE_CHECKING:
@@ -30,10 +32,12 @@ class AsyncPairLink:
         self.loop = asyncio.get_running_loop()
         self.greeted = False
         """Whether the parent VM has been configured."""
+        self.keeps_guest = False
+        """Whether a session's guest lives in the pair."""
         self._conversation = Conversation()
         self._arrivals: deque[Any] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._closed = False
+        self._closed = self._paused = False
         self._listening = True
         self.loop.add_reader(process.read_fd, self._on_readable)
 
@@ -42,9 +46,12 @@ class AsyncPairLink:
 
         Raises:
             VMCrashed: the parent VM is gone.
+            VMError: the link was closed.
         """
         data = memoryview(self._conversation.to_send(frame))
         while data:
+            if not self._listening:
+                raise closed_under_way()
             try:
                 data = data[os.write(self.process.write_fd, data) :]
             except BlockingIOError:
@@ -59,22 +66,26 @@ class AsyncPairLink:
             VMCrashed: the parent VM is gone.
             ProtocolError: the parent VM sent what it may not.
         """
-        while not self._arrivals:
+        while True:
+            # Not decoded before it is wanted: the grammar follows what the run has been told.
+            arrival = self._conversation.take()
+            if arrival is None and self._arrivals:
+                arrival = self._arrivals.popleft()
+            self._resume_reading()
+            if isinstance(arrival, BaseException):
+                raise arrival
+            if arrival is not None:
+                return arrival
             self._waiter = self.loop.create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        arrival = self._arrivals.popleft()
-        if isinstance(arrival, BaseException):
-            raise arrival
-        return arrival
 
     def wake(self, arrival: Any) -> None:
         """Have ``next`` return ``arrival``, or raise it if it is an exception."""
         self._arrivals.append(arrival)
-        if self._waiter is not None:
-            _settle(self._waiter)
+        self._look_again()
 
     def abandon(self) -> None:
         """Kill the pair and close the link."""
@@ -82,7 +93,7 @@ class AsyncPairLink:
 
     def close(self, *, kill: bool) -> None:
         """Stop listening and end the pair. Blocks for as long as the pair takes to end."""
-        if not self._closed:
+        if not self._closed and self.process.ours:
             self._closed = True
             self.stop_listening()
             self.process.close(kill=kill)
@@ -104,12 +115,19 @@ class AsyncPairLink:
             self.wake(self._crashed())
             return
         self._conversation.feed(data)
-        try:
-            while (frame := self._conversation.take()) is not None:
-                self.wake(frame)
-        except ProtocolError as error:
+        if self._conversation.full:
             self.loop.remove_reader(self.process.read_fd)
-            self.wake(error)
+            self._paused = True
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if self._waiter is not None:
+            _settle(self._waiter)
+
+    def _resume_reading(self) -> None:
+        if self._paused and self._listening and not self._conversation.full:
+            self._paused = False
+            self.loop.add_reader(self.process.read_fd, self._on_readable)
 
     async def _writable(self) -> None:
         ready = self.loop.create_future()
@@ -130,6 +148,32 @@ def _settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+async def start_pair(make: Callable[[], PairProcess]) -> PairProcess:
+    """Start a pair in a thread; one that nobody waits for any more is ended there."""
+    lock = threading.Lock()
+    wanted, made = True, None
+
+    def start() -> PairProcess:
+        nonlocal made
+        process = make()
+        with lock:
+            made = process
+            keep = wanted
+        if not keep:
+            process.close(kill=True)
+        return process
+
+    try:
+        process: PairProcess = await in_thread(start)
+    except BaseException:
+        with lock:
+            wanted = False
+        if made is not None:
+            made.close(kill=True)
+        raise
+    return process
+
+
 async def in_thread(function: Callable[[], Any]) -> Any:
     """Run ``function`` in a thread that nobody waits for, and return what it returns.
 
@@ -142,6 +186,8 @@ async def in_thread(function: Callable[[], Any]) -> Any:
     def settle(result: Any, error: BaseException | None) -> None:
         if future.done():
             return
+        if isinstance(error, StopIteration):  # which no future takes; a coroutine says the same
+            error = RuntimeError("the function raised StopIteration")
         if error is not None:
             future.set_exception(error)
         else:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.errors import ProtocolError
 from doublevm.wire.frames import FrameError, decode_parent_frame, encode_frame
-from doublevm.wire.framing import FrameBuffer, pack
+from doublevm.wire.framing import MAX_FRAME_BYTES, FrameBuffer, pack
 from doublevm.wire.grammar import host_side
 
 if TYPE_CHECKING:
     import msgspec
+
+MAX_WAITING_BYTES: Final = 16 * MAX_FRAME_BYTES
+"""Most that is read ahead of being looked at, so that no parent VM can fill the host's memory."""
 
 
 class Conversation:
@@ -49,4 +52,9 @@ class Conversation:
     @property
     def cut_off(self) -> bool:
         """Whether the parent VM stopped in the middle of a frame."""
-        return self._buffer.partial
+        return len(self._buffer) > 0
+
+    @property
+    def full(self) -> bool:
+        """Whether so much has arrived that no more should be read for now."""
+        return len(self._buffer) >= MAX_WAITING_BYTES

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from doublevm.errors import ConfigError
+from doublevm.errors import ConfigError, VMError
 from doublevm.host.handlers import Handlers
 from doublevm.host.run import HostRun
 from doublevm.instructions import instructions, stubs
@@ -110,6 +110,11 @@ def _encoded(inputs: dict[str, Any]) -> bytes:
         raise ConfigError(str(error)) from None
 
 
+def closed_under_way() -> VMError:
+    """Return what a run ends with when its enclave is closed meanwhile."""
+    return VMError("the enclave was closed during the run; its outcome is unknown")
+
+
 class EnclaveCore:
     """Checks and counts runs; knows nothing of how they are driven."""
 
@@ -120,6 +125,11 @@ class EnclaveCore:
         self.owner = os.getpid()
         self._runs = 0
         self._busy = self._closed = self._in_session = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing may be run any more."""
+        return self._closed
 
     def close(self) -> None:
         """Refuse what comes from now on."""

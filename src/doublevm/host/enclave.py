@@ -7,6 +7,7 @@ costs one hand-over per run and none per call.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import EngineUnavailable, VMCrashed, VMError
 from doublevm.host import run as r
-from doublevm.host.core import START_SECONDS, EnclaveCore, settings
+from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
 from doublevm.host.link import LinkClosedError, PairLink
 from doublevm.host.processes import PairProcess
 from doublevm.host.threads import LoopThread, threads
@@ -85,6 +86,7 @@ class Enclave:
         )
         self._link: PairLink | None = None
         self._loop: LoopThread | None = None
+        self._loop_lock = threading.Lock()
         self._finalizer: weakref.finalize[[], Enclave] | None = None
 
     def run(
@@ -157,16 +159,29 @@ class Enclave:
     ) -> RunResult:
         with self._core.running(session=session):
             host_run = self._core.host_run(program, inputs, on_output, session=session)
-            driver = _Driver(self._live_link(), host_run, self._core.configure, self._submit)
+            link = self._live_link()
+            idle = link.greeted and not link.keeps_guest
             try:
-                return driver.result()
-            finally:
-                if not driver.ended_well:
-                    self._drop(kill=True)
+                return self._drive(link, host_run, session=session)
+            except VMCrashed:
+                if not idle or host_run.has_started:
+                    raise
+            # The pair died between two runs, when nothing could be lost.
+            return self._drive(self._live_link(), host_run, session=session)
+
+    def _drive(self, link: PairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
+        driver = _Driver(link, host_run, self._core.configure, self._submit)
+        try:
+            result = driver.result()
+            link.keeps_guest = session
+            return result
+        finally:
+            if not driver.ended_well:
+                self._drop(kill=True)
 
     def _live_link(self) -> PairLink:
         if self._core.owner != os.getpid():  # a fork: the pair is the other process's
-            self._link, self._core.owner = None, os.getpid()
+            self._link, self._loop, self._core.owner = None, None, os.getpid()
         if self._link is None:
             self._link = PairLink(PairProcess())
             self._finalizer = weakref.finalize(self, self._link.abandon)
@@ -181,7 +196,8 @@ class Enclave:
 
     def _end_session(self) -> None:
         self._core.close_session()
-        if self._link is not None and self._link.greeted:
+        if self._link is not None and self._link.greeted and self._link.process.ours:
+            self._link.keeps_guest = False
             try:
                 self._link.send(f.EndSession())
             except VMCrashed:  # and its guest with it
@@ -189,13 +205,19 @@ class Enclave:
 
     def _submit(self, awaitable: Any) -> Future[Any]:
         """Run what an async handler gave, in a loop that lives as long as the enclave."""
-        if self._loop is None:
-            self._loop = LoopThread()
+        with self._loop_lock:  # two handlers may be the first ones together
+            self._loop = loop = self._loop or LoopThread()
 
         async def result() -> Any:
-            return await awaitable
+            try:
+                return await awaitable, None
+            except asyncio.CancelledError:
+                raise
+            # The border of the loop, which a SystemExit would end: raised again in `_await`.
+            except BaseException as error:  # noqa: BLE001
+                return None, error
 
-        return self._loop.submit(result())
+        return loop.submit(result())
 
 
 class Session:
@@ -271,7 +293,8 @@ class _Driver:
                 return self._give_up()
         if self._error is not None:
             raise self._error
-        assert self._result is not None
+        if self._result is None:
+            raise closed_under_way()
         self.ended_well = True
         return self._result
 
@@ -348,7 +371,7 @@ class _Driver:
             value = invocation.call_handler()
             if hasattr(value, "__await__"):
                 value = self._await(value)
-        except CancelledError:
+        except (CancelledError, asyncio.CancelledError):  # the handler's own doing, or in vain
             return invocation.raised(RuntimeError("the tool was cancelled"), began)
         # The border to the host's handlers: their exceptions are the guest's to handle.
         except Exception as error:  # noqa: BLE001
@@ -361,9 +384,12 @@ class _Driver:
         if self._over:
             future.cancel()
         try:
-            return future.result()
+            value, error = future.result()
         finally:
             self._futures.discard(future)
+        if error is not None:
+            raise error
+        return value
 
 
 def _raise_errors(arrival: Any) -> Any:

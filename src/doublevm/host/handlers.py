@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
+import inspect
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -83,7 +84,7 @@ class Handlers:
         Raises:
             ConfigError: a tool or the handler is not usable.
         """
-        if tool_handler is not None and not callable(tool_handler):
+        if tool_handler is not None and not _takes_name_and_args(tool_handler):
             raise ConfigError(f"tool_handler must be a function (name, args), not {tool_handler!r}")
         self.tools: Mapping[str, Tool] = register(tools)
         self.catch_all = tool_handler is not None
@@ -108,6 +109,18 @@ class Handlers:
         assert self._other is not None  # judge_name lets no other name through without it
         both = {"name": call.operation, "args": args}
         return Invocation(run, call.call, self._other, call.operation, both)
+
+
+def _takes_name_and_args(handler: Any) -> bool:
+    if not callable(handler):
+        return False
+    try:
+        inspect.signature(handler).bind("name", {})
+    except TypeError:
+        return False
+    except ValueError:  # it has no signature to be read, as some builtins have not
+        return True
+    return True
 
 
 def _catch_all(handler: Callable[[str, dict[str, Any]], Any]) -> Tool:

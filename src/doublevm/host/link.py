@@ -36,6 +36,8 @@ class PairLink:
         self.process = process
         self.greeted = False
         """Whether the parent VM has been configured."""
+        self.keeps_guest = False
+        """Whether a session's guest lives in the pair."""
         self._conversation = Conversation()
         self._io = threading.Lock()
         self._closed = False
@@ -97,6 +99,8 @@ class PairLink:
 
     def close(self, *, kill: bool) -> None:
         """End the pair; a thread that waits for it is freed with LinkClosedError."""
+        if not self.process.ours:  # after a fork: neither the pair nor a lock is this process's
+            return
         if kill:
             self.process.kill()
         with self._wake_lock:
@@ -111,7 +115,8 @@ class PairLink:
 
     def _wait(self, *, writing: bool) -> None:
         poll = select.poll()
-        poll.register(self.process.read_fd, select.POLLIN)
+        if not self._conversation.full:
+            poll.register(self.process.read_fd, select.POLLIN)
         poll.register(self._woken_fd, select.POLLIN)
         if writing:
             poll.register(self.process.write_fd, select.POLLOUT)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from doublevm.errors import EngineUnavailable
@@ -60,16 +61,23 @@ class PairProcess:
             os.close(parent_writes)
         os.set_blocking(self.read_fd, False)
         os.set_blocking(self.write_fd, False)
+        self._owner = os.getpid()
+        _open_pairs.add(self)
 
     @property
     def pid(self) -> int:
         """The parent VM's process id."""
         return self._process.pid
 
+    @property
+    def ours(self) -> bool:
+        """Whether this process started it, rather than the one it was forked from."""
+        return self._owner == os.getpid()
+
     def kill(self) -> None:
         """Kill the pair at once. From any thread, any number of times, until it is closed."""
         # Until it is waited for, the leader keeps its process id, and so the group keeps its own.
-        if self._process.returncode is None:
+        if self._process.returncode is None and self.ours:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -77,17 +85,27 @@ class PairProcess:
         """Hang up, let it end (or kill it), reap it, close the pipes."""
         if kill:
             self.kill()
-        os.close(self.write_fd)
-        os.close(self.read_fd)
+        self.hang_up()
         try:
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT) if kill else self._wait()
+            self._wait(None if kill else GOODBYE_SECONDS)
         finally:
             # Also what a parent VM that died by itself has left behind.
             self.kill()
             self._process.wait()
 
-    def _wait(self) -> None:
+    def hang_up(self) -> None:
+        """Close the pipes."""
+        if self in _open_pairs:
+            _open_pairs.discard(self)
+            os.close(self.write_fd)
+            os.close(self.read_fd)
+
+    def _wait(self, seconds: float | None) -> None:
         """Wait for the end without reaping, so that the group stays ours to kill."""
+        if seconds is None:
+            with contextlib.suppress(ChildProcessError):  # somebody else waited for it
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            return
         pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
         if pidfd is None:
             return
@@ -96,7 +114,7 @@ class PairProcess:
         try:
             poll = select.poll()
             poll.register(pidfd, select.POLLIN)
-            poll.poll(GOODBYE_SECONDS * 1000)
+            poll.poll(seconds * 1000)
         finally:
             os.close(pidfd)
 
@@ -111,3 +129,17 @@ class PairProcess:
         if info.si_code == os.CLD_EXITED:
             return f"it ended with status {info.si_status}"
         return f"it was killed by signal {info.si_status}"
+
+
+_open_pairs: Final[weakref.WeakSet[PairProcess]] = weakref.WeakSet()
+"""The pairs of this process whose pipes are open."""
+
+
+def _let_go() -> None:
+    """Drop the pipes in a forked child: or a pair would not see its own host hang up."""
+    for pair in list(_open_pairs):
+        pair.hang_up()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

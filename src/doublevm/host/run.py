@@ -92,11 +92,18 @@ class HostRun:
         self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
         self._first = len(history)
         self._places: dict[int, int] = {}
-        self._open: set[int] = set()
+        self._attempts = [0, 0]
+        """Operations let through, and denied."""
         self._printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
         self._characters = 0
         self._engine = ""
+        self._given_up = False
         self._started = clock()
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the guest's program has begun, as far as the host knows."""
+        return bool(self._engine)
 
     def steps(self) -> Generator[Effect, Any, RunResult]:
         """Run; return the result.
@@ -107,15 +114,17 @@ class HostRun:
         yield Send(self._frame)
         while True:
             match (yield Next()):
+                case Finished() as finished:
+                    # One of an earlier run may come late, when nobody waits for it any more.
+                    if finished.answer.run == self._frame.run:
+                        yield from self._answer(finished)
+                case frame if frame.run != self._frame.run:
+                    raise ProtocolError("parent", f.frame_name(frame), "a frame of another run")
                 case f.Started(engine=engine):
                     self._engine, self._started = engine, self._clock()
                     yield Clock(self._frame.limits.timeout + self._buffer)
                 case f.Call() as call:
                     yield from self._call(call)
-                case Finished() as finished:
-                    # One of an earlier run may come late, when nobody waits for it any more.
-                    if finished.answer.run == self._frame.run:
-                        yield from self._answer(finished)
                 case f.Denied() as denied:
                     verdict = Deny(denied.barrier, denied.rule, denied.reason)
                     self._record(denied, verdict, "denied")
@@ -129,7 +138,8 @@ class HostRun:
                     raise _vm_error(broken)
 
     def timed_out(self) -> RunResult:
-        """Return the result of a run that the host gave up on."""
+        """Return the result of a run that the host gave up on; its record changes no more."""
+        self._given_up = True
         message = f"the run took longer than {self._frame.limits.timeout:g} s"
         return self._result(f.Usage(0.0, 0), None, GuestError(ErrorCode.TIMEOUT, message))
 
@@ -137,18 +147,16 @@ class HostRun:
 
     def _call(self, call: f.Call) -> Generator[Effect, Any, None]:
         args = _decode(call.args, "call")
-        if call.run != self._frame.run or call.call in self._places:
-            raise ProtocolError("parent", "call", "a call of another run, or one made twice")
         # What the parent lets through is checked once more: it may have been taken over.
         invocation = self._handlers.invocation(self._frame.run, call, args)
         self._record(call, Allow(), "abandoned")
-        self._open.add(call.call)
         finished = yield Invoke(call.call, invocation, call.concurrent)
         if finished is not None:
             yield from self._answer(finished)
 
     def _answer(self, finished: Finished) -> Generator[Effect, Any, None]:
-        self._open.discard(finished.call)
+        if self._given_up:
+            return
         outcome: Outcome = "returned" if isinstance(finished.answer, f.Returned) else "raised"
         place = self._places[finished.call]
         record = self._history[place]
@@ -159,14 +167,26 @@ class HostRun:
         arguments = _decode(frame.args, f.frame_name(frame))
         if not isinstance(arguments, dict):
             raise ProtocolError("parent", f.frame_name(frame), "arguments that are not a dict")
+        if frame.call in self._places:
+            raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
         place = len(self._history)
         self._places[frame.call] = place
+        self._count(frame)
         self._history.append(
             AuditRecord(
                 place + 1, self._frame.run, self._now(), frame.operation, arguments, verdict,
                 outcome, 0.0,
             )
         )  # fmt: skip
+
+    def _count(self, frame: f.Call | f.Denied) -> None:
+        """Hold the parent VM to what it may let through, and to what it may make the host keep."""
+        limits, denied = self._frame.limits, isinstance(frame, f.Denied)
+        self._attempts[denied] += 1
+        # A run without any denial to spare ends with the first one.
+        most = max(1, limits.max_denied) if denied else limits.max_tool_calls
+        if self._attempts[denied] > most:
+            raise ProtocolError("parent", f.frame_name(frame), f"more than {most} in one run")
 
     # --- output and the end -------------------------------------------------------------------
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 VALUE: Final = "__doublevm_value__"
 AWAITED: Final = "__doublevm_awaited__"
-_BODY: Final = "__doublevm_body__"
+BODY: Final = "__doublevm_body__"
+"""Name of the function that a program with a ``return`` is compiled as."""
 
 _SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
@@ -51,7 +52,7 @@ def execute(
         run(coroutine)
     else:
         exec(code, names)  # noqa: S102 - the very purpose
-    body = names.pop(_BODY, None)
+    body = names.pop(BODY, None)
     if body is None:
         return names.pop(VALUE, None)
     return run(body()) if inspect.iscoroutinefunction(body) else body()
@@ -112,7 +113,7 @@ def _as_function(tree: ast.Module) -> ast.Module:
         body.insert(0, ast.Global(names))
     arguments = ast.arguments([], [], None, [], [], None, [])
     kind = ast.AsyncFunctionDef if is_async else ast.FunctionDef
-    function = kind(name=_BODY, args=arguments, body=body, decorator_list=[], returns=None)
+    function = kind(name=BODY, args=arguments, body=body, decorator_list=[], returns=None)
     if "type_params" in function._fields:  # Python 3.12 and later
         setattr(function, "type_params", [])  # noqa: B010 - mypy knows 3.11 only
     return ast.Module([function], tree.type_ignores)

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from doublevm.guest_traceback import GuestFrame, render
+from doublevm.inner.compile import BODY
 from doublevm.wire.frames import Usage
 from doublevm.wire.inner_frames import Ended
 
@@ -27,7 +28,8 @@ def ended(error: BaseException, sources: Mapping[str, list[str]]) -> Ended:
     """Describe an exception; ``sources`` has the lines of the guest's programs by file name."""
     frames = _guest_frames(error, sources)
     name = type(error).__name__
-    message = f"{name}: {_text(error)}".removesuffix(": ")[:MAX_MESSAGE]
+    text = _text(error)
+    message = (f"{name}: {text}" if text else name)[:MAX_MESSAGE]
     line = frames[-1].line if frames else 0
     memory = isinstance(error, MemoryError)
     return Ended(
@@ -60,7 +62,8 @@ def _guest_frames(error: BaseException, sources: Mapping[str, list[str]]) -> lis
             lines = sources[code.co_filename]
             line = traceback.tb_lineno or 0
             text = lines[line - 1] if 0 < line <= len(lines) else ""
-            frames.append(GuestFrame(line, code.co_name.strip("_")[:100], text))
+            name = "<module>" if code.co_name == BODY else code.co_name[:100]
+            frames.append(GuestFrame(line, name, text))
         traceback = traceback.tb_next
     return frames
 
@@ -68,6 +71,8 @@ def _guest_frames(error: BaseException, sources: Mapping[str, list[str]]) -> lis
 def _text(error: BaseException) -> str:
     try:
         text = str(error)
+        if isinstance(error, ImportError) and isinstance(error.path, str):
+            text = text.replace(f" ({error.path})", "")  # where Python is installed
     # The guest wrote this exception's __str__; whatever it raises changes nothing here.
     except BaseException:  # noqa: BLE001
         return "<the exception's __str__ failed>"

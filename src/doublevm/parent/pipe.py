@@ -48,15 +48,17 @@ class HostPipe:
         self._grammar.step(frame)
         self.send(frame)
 
-    def receive(self, until: float | None = None) -> Any:
-        """Wait for the next frame; return None if none has come by ``until`` (monotonic).
+    def receive(self, until: float | None = None, other_fd: int | None = None) -> Any:
+        """Wait for the next frame.
+
+        Return None if none has come by ``until`` (monotonic) or before ``other_fd`` was readable.
 
         Raises:
             HostGoneError: the host hung up.
             FrameError: what came is not a frame, or may not come now.
         """
         while (data := self._buffer.take()) is None:
-            if until is not None and not self._readable(until - time.monotonic()):
+            if until is not None and not self._readable(until - time.monotonic(), other_fd):
                 return None
             chunk = os.read(self.read_fd, CHUNK)
             if not chunk:
@@ -66,5 +68,6 @@ class HostPipe:
         self._grammar.step(frame)
         return frame
 
-    def _readable(self, seconds: float) -> bool:
-        return bool(select.select([self.read_fd], [], [], max(0.0, seconds))[0])
+    def _readable(self, seconds: float, other_fd: int | None) -> bool:
+        fds = [self.read_fd] if other_fd is None else [self.read_fd, other_fd]
+        return self.read_fd in select.select(fds, [], [], max(0.0, seconds))[0]

@@ -123,14 +123,18 @@ class Relay:
         raise StoppedError
 
     def _receive(self, until: float) -> tuple[int, Value | Error] | None:
-        """Return the next answer of this run as (number, answer), or None if time is up."""
-        while (frame := self._host.receive(until)) is not None:
+        """Return the next answer of this run as (number, answer), or None if time is up.
+
+        An inner VM that dies meanwhile, or speaks out of turn, is noticed at once.
+        """
+        while (frame := self._host.receive(until, self._engine.watched_fd)) is not None:
             if frame.run != self._run or frame.call > self._calls:
                 continue  # of a run that was stopped
             if isinstance(frame, f.Returned):
                 return frame.call, Value(frame.value)
             self.tool_errors.add(as_printed(frame.type_name, frame.message))
             return frame.call, Error(frame.type_name, frame.message)
+        self._engine.check()
         return None
 
     def _emit(self, stream: f.Stream, text: str) -> None:

@@ -15,6 +15,8 @@ from uuid import UUID
 
 import msgspec
 
+from doublevm.shapes import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -177,7 +179,7 @@ def _problems(value: Any, path: str, depth: int) -> Iterator[str]:
     """Name what cannot cross in ``value``, first things first."""
     if isinstance(value, dict):
         parts = [(f"a key of {path}", key) for key in value]
-        parts += [(f"{path}[{key!r:.40}]", item) for key, item in value.items()]
+        parts += [(f"{path}[{shown(key)}]", item) for key, item in value.items()]
     elif isinstance(value, list | tuple | set | frozenset):
         parts = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
     else:
@@ -249,21 +251,20 @@ _READERS: Final[dict[int, Callable[[bytes], Any]]] = {
     UUID_: lambda data: UUID(data.decode("ascii")),
 }
 
-_CONTAINERS: Final = (list, dict, tuple, set, frozenset)
+_CONTAINERS: Final = frozenset((list, dict, tuple, set, frozenset))
 
 
 def _deeper_than(value: Any, depth: int) -> bool:
     """Whether containers nest deeper; level by level, so that it needs no stack itself."""
-    level = [value]
-    for _ in range(depth + 1):
-        parts = (part for item in level if isinstance(item, _CONTAINERS) for part in _parts(item))
-        level = [part for part in parts if isinstance(part, _CONTAINERS)]
+    level = [value] if type(value) in _CONTAINERS else []
+    for _ in range(depth):
+        level = [part for item in level for part in item if type(part) in _CONTAINERS] + [
+            part
+            for item in level
+            if type(item) is dict
+            for part in item.values()
+            if type(part) in _CONTAINERS
+        ]
         if not level:
             return False
     return True
-
-
-def _parts(container: Any) -> Iterator[Any]:
-    yield from container
-    if isinstance(container, dict):
-        yield from container.values()

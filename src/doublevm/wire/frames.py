@@ -133,7 +133,7 @@ class Output(Frame, frozen=True, tag="output"):
 
     run: Number
     stream: Stream
-    text: str
+    text: Annotated[str, Meta(min_length=1)]
 
 
 class Usage(Frame, frozen=True):

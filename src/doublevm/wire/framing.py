@@ -25,7 +25,7 @@ def pack(data: bytes) -> bytes:
 
 
 class FrameBuffer:
-    """Takes bytes as they come and gives whole frames; holds one frame's worth at most."""
+    """Takes bytes as they come and gives whole frames."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -35,10 +35,9 @@ class FrameBuffer:
         """Add bytes that have arrived."""
         self._bytes += data
 
-    @property
-    def partial(self) -> bool:
-        """Whether part of a frame has arrived without the rest."""
-        return bool(self._bytes)
+    def __len__(self) -> int:
+        """Return how many bytes have arrived that no frame was made of yet."""
+        return len(self._bytes)
 
     def take(self) -> bytes | None:
         """Return the next whole frame, or None until more bytes have come.

@@ -1,0 +1,56 @@
+"""How tests put a fake VM in the place of a real one."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from doublevm.host.processes import PairProcess
+from doublevm.wire.frames import encode_frame
+from doublevm.wire.framing import pack
+
+if TYPE_CHECKING:
+    import msgspec
+    import pytest
+
+SCRIPT = Path(__file__).with_name("fake_vm.py")
+
+
+def bytes_of(*frames: msgspec.Struct) -> bytes:
+    return b"".join(pack(encode_frame(frame)) for frame in frames)
+
+
+def write(*parts: msgspec.Struct | bytes) -> str:
+    """Return the step that writes frames or raw bytes."""
+    data = b"".join(part if isinstance(part, bytes) else bytes_of(part) for part in parts)
+    return f"write:{data.hex()}"
+
+
+def flood(frame: msgspec.Struct) -> str:
+    return f"flood:{bytes_of(frame).hex()}"
+
+
+def fake_command(*arguments: object) -> list[str]:
+    return [sys.executable, "-I", "-S", str(SCRIPT), *(str(argument) for argument in arguments)]
+
+
+def fake_parent(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
+    """Have the enclaves of this test start a fake parent VM."""
+
+    def command(read_fd: int, write_fd: int) -> list[str]:
+        return fake_command(read_fd, write_fd, *steps)
+
+    pair = functools.partial(PairProcess, command)
+    for driver in ("enclave", "aio"):
+        monkeypatch.setattr(f"doublevm.host.{driver}.PairProcess", pair)
+
+
+def fake_inner(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
+    """Have the cpython engine of this process start a fake inner VM."""
+
+    def command(_module: str, read_fd: int, write_fd: int, _parent: int) -> list[str]:
+        return fake_command(read_fd, write_fd, *steps)
+
+    monkeypatch.setattr("doublevm.engines.cpython.python_command", command)

@@ -1,0 +1,47 @@
+"""The folder is the trust zone: which of our modules each VM process has loaded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from doublevm.launch import python_command
+
+ALLOWED = {
+    "doublevm.parent.__main__": {
+        "awaiting", "barriers", "engines", "errors", "guest_names", "guest_traceback", "history",
+        "inner", "jail", "launch", "levels", "limits", "module_lists", "monitor", "operation",
+        "parent", "policy", "shapes", "state", "verdict", "wire", "word_lists",
+    },
+    "doublevm.inner.__main__": {
+        "awaiting", "guest_names", "guest_traceback", "inner", "jail", "module_lists", "operation",
+        "shapes", "wire", "word_lists",
+    },
+}  # fmt: skip
+
+SHOW = "import json; print(json.dumps(sorted(m for m in sys.modules if m.startswith('doublevm.'))))"
+
+
+def loaded(module: str) -> set[str]:
+    """Start Python as the VM process does, but list the modules instead of serving."""
+    command = python_command(module)
+    place = command.index("-c") + 1
+    assert command[place].endswith("; main()")
+    command[place] = command[place].removesuffix("main()") + SHOW
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={}, cwd="/")
+    names: list[str] = json.loads(done.stdout)
+    return {name.split(".")[1] for name in names}
+
+
+@pytest.mark.parametrize("module", ALLOWED)
+def test_a_vm_process_loads_its_zone_only(module: str) -> None:
+    assert loaded(module) <= ALLOWED[module]
+
+
+@pytest.mark.parametrize("module", ALLOWED)
+def test_no_vm_process_loads_the_host(module: str) -> None:
+    found = loaded(module)
+    assert found, "the twin: something of ours is loaded"
+    assert found.isdisjoint({"host", "tools", "cli", "instructions", "signatures", "result"})

@@ -1,0 +1,140 @@
+"""What /proc tells about the processes that a test has started."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PR_SET_CHILD_SUBREAPER = 36
+PARENT_VM = "doublevm.parent.__main__"
+INNER_VMS = ("doublevm.inner.__main__", "monty")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One living process."""
+
+    pid: int
+    parent: int
+    group: int
+    nice: int
+    arguments: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        return Path(f"/proc/{self.pid}")
+
+    @property
+    def is_parent_vm(self) -> bool:
+        return any(PARENT_VM in argument for argument in self.arguments)
+
+    @property
+    def is_inner_vm(self) -> bool:
+        cpython, monty = INNER_VMS
+        return any(cpython in argument for argument in self.arguments) or (
+            bool(self.arguments) and Path(self.arguments[0]).name == monty
+        )
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, so that none escapes notice."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
+
+
+def descendants(of: int | None = None) -> list[Process]:
+    """Return the living processes below ``of``, by default below this one."""
+    root = os.getpid() if of is None else of
+    below: dict[int, list[Process]] = {}
+    for process in _living():
+        below.setdefault(process.parent, []).append(process)
+    found: list[Process] = []
+    todo = [root]
+    while todo:
+        children = below.get(todo.pop(), [])
+        found += children
+        todo += [child.pid for child in children]
+    return found
+
+
+def parent_vms(of: int | None = None) -> list[Process]:
+    return [process for process in descendants(of) if process.is_parent_vm]
+
+
+def inner_vms(of: int | None = None) -> list[Process]:
+    return [process for process in descendants(of) if process.is_inner_vm]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it exists and is no zombie."""
+    return _read(pid) is not None
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+    """Wait until it holds; return whether it did. Generous, as the machine may be busy."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def reap_adopted(spare: frozenset[int] = frozenset()) -> None:
+    """Wait for children that have ended, except ``spare``."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) in spare:
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if fields[0] == "Z" and int(fields[1]) == os.getpid():
+                os.waitpid(int(entry.name), os.WNOHANG)
+        except (OSError, ChildProcessError):
+            continue
+
+
+def open_descriptors(pid: int) -> dict[int, str]:
+    """Return what each descriptor of a process leads to."""
+    found = {}
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found[int(entry.name)] = str(entry.readlink())
+        except FileNotFoundError:  # the one that listed the folder
+            continue
+    return found
+
+
+def read_limits(pid: int) -> dict[str, tuple[str, str]]:
+    """Return the soft and hard limits of a process by the kernel's names for them."""
+    text = Path(f"/proc/{pid}/limits").read_text()
+    rows = re.findall(r"^Max (.+?)  +(\S+) +(\S+)", text, re.MULTILINE)
+    return {name: (soft, hard) for name, soft, hard in rows}
+
+
+def _living() -> Iterator[Process]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            process = _read(int(entry.name))
+            if process is not None:
+                yield process
+
+
+def _read(pid: int) -> Process | None:
+    try:
+        # The command in brackets may hold spaces and brackets: see proc_pid_stat(5).
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return None
+    if fields[0] in "ZX":
+        return None
+    arguments = tuple(part.decode("utf-8", "replace") for part in command.split(b"\0")[:-1])
+    return Process(pid, int(fields[1]), int(fields[2]), int(fields[16]), arguments)
