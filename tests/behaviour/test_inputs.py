@@ -44,9 +44,10 @@ def test_a_guest_may_do_with_them_what_it_likes(enclave: Driven) -> None:
     assert enclave.run("limit").unwrap() == 3
 
 
-@pytest.mark.parametrize("name", ["x", "_x", "größe", "X9", "list_", "print"])
-def test_any_variables_name_will_do(enclave: Driven, name: str) -> None:
-    assert enclave.run(f"{name}", inputs={name: 7}).unwrap() == 7
+def test_any_variables_name_will_do(enclave: Driven) -> None:
+    names = ["x", "_x", "größe", "X9", "list_", "print"]
+    inputs = {name: n for n, name in enumerate(names)}
+    assert enclave.run(f"[{', '.join(names)}]", inputs=inputs).unwrap() == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_session_keeps_inputs_as_variables(open_enclave: Opens) -> None:

@@ -38,12 +38,8 @@ MEMORY: dict[str, str] = {
     "nested lists": "x = []\nwhile True: x = [x, x]",
     "one large list": "[0] * 10 ** 10",
     "one large text": "'x' * 10 ** 10",
-    "large bytes": "b'x' * 10 ** 10",
     "a wide format": "f'{1:>10000000000}'",
-    "padding": "'x'.ljust(10 ** 11)",
-    "a large range": "list(range(10 ** 9))",
     "a dict": "{n: str(n) for n in range(10 ** 9)}",
-    "a sort": "sorted([1] * 10 ** 8)",
     "a shift": "1 << 10 ** 11",
     "objects": "class A: pass\n[A() for n in range(10 ** 8)]",
 }

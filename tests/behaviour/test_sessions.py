@@ -64,7 +64,7 @@ def test_a_session_goes_on_after_an_exception(open_enclave: Opens) -> None:
 def test_a_stopped_run_ends_the_sessions_guest(
     open_enclave: Opens, program: str, expected: ErrorCode
 ) -> None:
-    enclave = open_enclave(limits=Limits(timeout=0.6, max_output_bytes=10_000))
+    enclave = open_enclave(limits=Limits(timeout=1.0, max_output_bytes=10_000))
     with enclave.session() as session:
         session.run("x = 1")
         error = session.run(program).error

@@ -91,6 +91,7 @@ def take(
     either: int | str = 0,
     day: dt.date | Literal["today"] = "today",
     number: float | str = 0,
+    exact: float | int = 0,  # noqa: PYI041 - the two are told apart
     pair: tuple[int, str] = (0, ""),
     numbers: tuple[int, ...] = (),
     tags: frozenset[str] = frozenset(),
@@ -139,6 +140,8 @@ ACCEPTED: list[tuple[str, Any]] = [
     ("either='x'", "x"),
     ("day='today'", "today"),
     ("number=1", 1.0),
+    ("exact=1", 1),
+    ("exact=1.0", 1.0),
     ("number=1.0", 1.0),
     ("pair=(1, 'a')", (1, "a")),
     ("pair=[1, 'a']", (1, "a")),

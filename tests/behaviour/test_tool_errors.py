@@ -105,6 +105,7 @@ def test_left_uncaught_it_ends_the_run(guest: Runs, number: int, kind: str, text
     assert __file__ not in error.traceback, "no frame of the host"
 
 
+@pytest.mark.parametrize("engine", ["monty"])  # the host turns it into something else
 @pytest.mark.parametrize("call", ["stop()", "stop_async()", "await stop_async()"])
 def test_stop_iteration_ends_no_loop_of_the_guest(open_enclave: Opens, call: str) -> None:
     def stop() -> None:

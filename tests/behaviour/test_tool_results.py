@@ -6,7 +6,7 @@ import collections
 import datetime as dt
 import zoneinfo
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -26,6 +26,10 @@ class Colour(Enum):
 
 class Size(IntEnum):
     LARGE = 2
+
+
+class Mood(StrEnum):
+    GOOD = "good"
 
 
 class Pair(NamedTuple):
@@ -85,6 +89,7 @@ PLAIN: dict[str, tuple[Any, Any]] = {
     "an enum": (Colour.RED, "red"),
     "an enum as a key": ({Colour.RED: 1}, {"red": 1}),
     "an int enum": (Size.LARGE, 2),
+    "a text enum": ({Mood.GOOD: [Mood.GOOD]}, {"good": ["good"]}),
     "a named tuple": (Pair(1, "a"), (1, "a")),
     "a counter": (collections.Counter("aab"), {"a": 2, "b": 1}),
     "an ordered dict": (collections.OrderedDict(b=1, a=2), {"b": 1, "a": 2}),

@@ -62,7 +62,15 @@ def test_both_go_on_with_their_own_pair(kind: str) -> None:
 
 
 @both_kinds
-@pytest.mark.parametrize("end", ["sys.exit()", "os._exit(0)", "del enclave; sys.exit()"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "sys.exit()",
+        "os._exit(0)",
+        "del enclave; sys.exit()",
+        "enclave._link.process.kill(); os._exit(0)",
+    ],
+)
 def test_a_child_that_ends_leaves_the_pair(kind: str, end: str) -> None:
     script(kind, f"""
         before = enclave._link.process.pid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,8 +123,7 @@ def test_a_frame_after_the_end_of_a_run(monkeypatch: pytest.MonkeyPatch, driver:
     [
         pytest.param(b"\x00\x00\x00\x04\xff\xff\xff\xff", id="no MessagePack"),
         pytest.param(b"\x00\x00\x00\x01\xc0", id="not an array"),
-        pytest.param(bytes_of(f.Run(1, "", b"", "auto", False, False, f.RunLimits(*[1] * 6))),
-                     id="a frame of the host's"),
+        pytest.param(bytes_of(f.Returned(1, 1, NO_ARGS)), id="a frame of the host's"),
         pytest.param(b"\x00\x00\x00\x00", id="an empty frame"),
         pytest.param(b"\xff\xff\xff\xff", id="four gigabytes announced"),
         pytest.param((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), id="a byte too many announced"),
@@ -219,6 +219,34 @@ def test_a_flood_during_a_call_does_not_fill_the_host(
         enclave.run("pass")
     assert caught.value.frame == "output"
     assert grown[0] < 150 * 2**20
+
+
+@both_drivers
+def test_a_flood_from_one_who_does_not_read(
+    monkeypatch: pytest.MonkeyPatch, driver: Driver
+) -> None:
+    """The host cannot get rid of its answer, and must not take in what comes meanwhile."""
+    before, most = resident(), 0
+
+    def large() -> str:
+        threading.Thread(target=watch, daemon=True).start()
+        return "x" * 900_000
+
+    def watch() -> None:
+        nonlocal most
+        while not ended.wait(0.01):
+            most = max(most, resident())
+
+    ended = threading.Event()
+    call = f.Call(1, 1, "large", NO_ARGS, concurrent=False)
+    fake_parent(monkeypatch, *UP_TO["running"], write(call), flood(f.Output(1, "stdout", "x" * 99)))
+    limits, buffer = Limits(timeout=0.7), DoubleVM(parent_timeout_buffer=0.1)
+    with opened(driver, tools=[large], limits=limits, double_vm=buffer) as enclave:
+        error = enclave.run("pass").error
+    ended.set()
+    assert error is not None
+    assert error.code is ErrorCode.TIMEOUT
+    assert 0 < most < before + 150 * 2**20
 
 
 def resident() -> int:

@@ -76,6 +76,29 @@ def test_the_cpython_guest_is_limited_all_the_same() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_no_other_process_of_this_user_can_look_into_the_vms() -> None:
+    """Files of a process that allows no inspection belong to root, not to its user."""
+    done = as_ordinary_user("""
+        import glob, subprocess, sys
+        from doublevm import Enclave
+
+        def below(pid: int) -> list[int]:
+            tasks = glob.glob(f"/proc/{pid}/task/*/children")
+            children = [int(child) for task in tasks for child in open(task).read().split()]
+            return children + [each for child in children for each in below(child)]
+
+        def look() -> list[int]:
+            return [os.stat(f"/proc/{pid}/mem").st_uid for pid in below(os.getpid())]
+
+        with Enclave(tools=[look], engine="cpython") as enclave:
+            assert enclave.run("look()").unwrap() == [0, 0]
+        # The control: a process like any other that this user starts.
+        control = "import os; assert os.stat('/proc/self/mem').st_uid == os.getuid()"
+        subprocess.run([sys.executable, "-c", control], check=True)
+    """)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_control_gets_through() -> None:
     """The same probes succeed for this user outside of an enclave."""
     done = as_ordinary_user("""

@@ -1,0 +1,97 @@
+"""A run driven by hand: no process, no thread, no clock but a list of numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from doublevm.host import run as r
+from doublevm.host.handlers import Handlers
+from doublevm.wire import frames as f
+from doublevm.wire.codec import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from doublevm import AuditRecord, RunResult
+
+LIMITS = f.RunLimits(10.0, 2**26, 3, 100, 10, 2)
+USAGE = f.Usage(0.25, 4096)
+
+
+def add(a: int, b: int = 0) -> int:
+    return a + b
+
+
+def call(
+    number: int = 1, operation: str = "add", *, concurrent: bool = False, run: int = 7, **args: Any
+) -> f.Call:
+    return f.Call(run, number, operation, encode(args), concurrent)
+
+
+def denied(number: int = 1, *, run: int = 7, **args: Any) -> f.Denied:
+    return f.Denied(run, number, "add", encode(args), "names", "grammar", "no name")
+
+
+def done(value: Any = None, *, run: int = 7) -> f.Done:
+    return f.Done(run, encode(value), USAGE)
+
+
+def failed(code: str = "EXECUTION_ERROR", **more: Any) -> f.Failed:
+    return f.Failed(more.pop("run", 7), code, "ValueError: x", USAGE, **more)
+
+
+STARTED = f.Started(7, "cpython")
+
+
+class ByHand:
+    """Run number 7 of an enclave whose history may have begun already."""
+
+    def __init__(
+        self,
+        *,
+        history: list[AuditRecord] | None = None,
+        on_output: Callable[[str, str], None] | None = None,
+        **handlers: Any,
+    ) -> None:
+        self.history = history if history is not None else []
+        self.seconds = 100.0
+        frame = f.Run(7, "1", encode({}), "auto", session=False, full_traceback=True, limits=LIMITS)
+        self.run = r.HostRun(
+            frame,
+            Handlers(handlers.get("tools", [add]), handlers.get("tool_handler")),
+            self.history,
+            buffer=1.5,
+            now=lambda: 1_700_000_000.0,
+            clock=lambda: self.seconds,
+            on_output=on_output,
+        )
+        self.steps = self.run.steps()
+        assert next(self.steps) == r.Send(frame)
+        assert self.tell(None) == r.Next()
+
+    def tell(self, answer: Any) -> r.Effect:
+        """Answer the last effect; return the next one."""
+        return self.steps.send(answer)
+
+    def start(self) -> ByHand:
+        """Let the guest start."""
+        assert self.tell(STARTED) == r.Clock(11.5)
+        assert self.tell(None) == r.Next()
+        return self
+
+    def end(self, frame: Any) -> RunResult:
+        """Give the frame that ends the run; return its result."""
+        try:
+            effect = self.tell(frame)
+        except StopIteration as end:
+            result: RunResult = end.value
+            return result
+        raise AssertionError(f"the run went on with {effect}")
+
+
+def returned(number: int = 1, value: Any = None, *, run: int = 7, took: float = 0.5) -> r.Finished:
+    return r.Finished(number, f.Returned(run, number, encode(value)), took)
+
+
+def raised(number: int = 1) -> r.Finished:
+    return r.Finished(number, f.Raised(7, number, "ValueError", "x"), 0.5)

@@ -1,0 +1,93 @@
+"""One frame of each kind, and Hypothesis strategies for all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final, get_args
+
+import msgspec
+from hypothesis import strategies as st
+
+from doublevm.operation import ToolSpec
+from doublevm.shapes import Shape
+from doublevm.wire import frames as f
+from doublevm.wire import inner_frames as i
+
+HOST: Final = get_args(f.HostFrame)
+PARENT: Final = get_args(f.ParentFrame)
+TO_INNER: Final = get_args(i.ToInner)
+FROM_INNER: Final = get_args(i.FromInner)
+KINDS: Final[tuple[type, ...]] = (*HOST, *PARENT, *TO_INNER, *FROM_INNER)
+
+LIMITS: Final = f.RunLimits(1.0, 2**25, 10, 1000, 10, 5)
+USAGE: Final = f.Usage(0.5, 1000)
+
+EXAMPLES: Final[dict[type, msgspec.Struct]] = {
+    type(frame): frame
+    for frame in (
+        f.Configure(f.VERSION, (), catch_all=False, auto_may_use_cpython=True, monty_binary=None),
+        f.Run(1, "1", b"\x80", "auto", session=False, full_traceback=True, limits=LIMITS),
+        f.Returned(1, 1, b"\xc0"),
+        f.Raised(1, 1, "ValueError", "message"),
+        f.EndSession(),
+        f.Ready(f.VERSION),
+        f.Started(1, "monty"),
+        f.Call(1, 1, "tool", b"\x80", concurrent=False),
+        f.Denied(1, 1, "tool", b"\x80", "names", "grammar", "reason"),
+        f.Output(1, "stdout", "text"),
+        f.Done(1, b"\xc0", USAGE),
+        f.Failed(1, "EXECUTION_ERROR", "message", USAGE, "ValueError", 3, "", 1),
+        f.Broken(1, "crashed", "message"),
+        i.Start("1", b"\x80", ("tool",), 3, 2**25, keep=False),
+        i.Value(b"\xc0"),
+        i.Error("ValueError", "message"),
+        i.Later(),
+        i.Settled({1: i.Value(b"\xc0"), 2: i.Error("ValueError", "")}),
+        i.Prepared(),
+        i.Attempt(1, "tool", b"\x90", b"\x80", concurrent=True),
+        i.Wait(None),
+        i.Print("stderr", "text"),
+        i.Finished(b"\xc0", USAGE),
+        i.Ended("exception", "ValueError", "message", 1, "", USAGE),
+    )
+}
+
+
+def example(kind: type) -> msgspec.Struct:
+    return EXAMPLES[kind]
+
+
+def names(kind: type) -> str:
+    return kind.__name__
+
+
+SHAPES: st.SearchStrategy[Shape] = st.deferred(lambda: st.from_type(Shape))  # type: ignore[arg-type]
+
+TEXT: Final = st.text(max_size=10)
+NUMBERS: Final = st.integers(0, 2**53)
+PAYLOADS: Final = st.binary(max_size=10)
+
+
+def frames_of(kind: type) -> st.SearchStrategy[Any]:
+    """Build frames of a kind from its fields' annotations."""
+    fields = msgspec.structs.fields(kind)
+    return st.builds(kind, **{field.name: _values(field.type) for field in fields})
+
+
+def _values(annotation: Any) -> st.SearchStrategy[Any]:
+    known: dict[Any, st.SearchStrategy[Any]] = {
+        f.Number: NUMBERS, f.Name: TEXT, f.Line: st.integers(0, 2**31), str: TEXT, bytes: PAYLOADS,
+        float: st.floats(allow_nan=False), f.Number | None: st.none() | NUMBERS,
+        float | None: st.none() | st.floats(allow_nan=False), int: st.integers(-(2**63), 2**64 - 1),
+        tuple[ToolSpec, ...]: st.just((ToolSpec("tool", ()),)) | st.just(()),
+        dict[int, i.Value | i.Error]: st.dictionaries(
+            NUMBERS, st.builds(i.Value, PAYLOADS) | st.builds(i.Error, TEXT, TEXT), max_size=3
+        ),
+    }  # fmt: skip
+    for type_, strategy in known.items():
+        if annotation == type_:
+            return strategy
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return frames_of(annotation)
+    if str(annotation).startswith("typing.Annotated[str"):
+        return st.text(min_size=1, max_size=10)
+    return st.from_type(annotation)
