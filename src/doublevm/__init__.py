@@ -21,10 +21,12 @@ if TYPE_CHECKING:
         VMCrashed,
         VMError,
     )
+    from doublevm.history import OperationHistoryEntry
     from doublevm.host.aio import AsyncEnclave, AsyncSession
     from doublevm.host.enclave import Enclave, Session
+    from doublevm.levels import SecurityLevel
     from doublevm.limits import Limits
-    from doublevm.policy import DoubleVM, SecurityLevel
+    from doublevm.policy import DoubleVM, ParentValidation, SuspiciousPattern
     from doublevm.result import RunResult, RunStats
     from doublevm.tools import Tool, tool
     from doublevm.verdict import Allow, Deny, Verdict
@@ -45,11 +47,14 @@ _HOMES: Final = {
     "ErrorCode": "errors",
     "GuestError": "errors",
     "Limits": "limits",
+    "OperationHistoryEntry": "history",
+    "ParentValidation": "policy",
     "ProtocolError": "errors",
     "RunResult": "result",
     "RunStats": "result",
-    "SecurityLevel": "policy",
+    "SecurityLevel": "levels",
     "Session": "host.enclave",
+    "SuspiciousPattern": "policy",
     "Tool": "tools",
     "VMCrashed": "errors",
     "VMError": "errors",
@@ -71,11 +76,14 @@ __all__ = [
     "ErrorCode",
     "GuestError",
     "Limits",
+    "OperationHistoryEntry",
+    "ParentValidation",
     "ProtocolError",
     "RunResult",
     "RunStats",
     "SecurityLevel",
     "Session",
+    "SuspiciousPattern",
     "Tool",
     "VMCrashed",
     "VMError",

@@ -13,7 +13,7 @@ import sysconfig
 from pathlib import Path
 from typing import Final
 
-NEEDED: Final = ("doublevm", "msgspec", "pydantic_monty", "typing_extensions")
+NEEDED: Final = ("doublevm", "cloudpickle", "msgspec", "pydantic_monty", "typing_extensions")
 """Packages a VM process may import from outside the standard library."""
 
 _FLAGS: Final = ("-I", "-S", "-X", "utf8")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from doublevm.errors import ConfigError
+from doublevm.shapes import brief
 
 MIN_MEMORY: Final = 8 * 1024 * 1024
 """Least memory a guest can do anything with, in bytes; less is refused at construction."""
@@ -64,9 +64,9 @@ class Limits:
 def _check_timeout(value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"limits.timeout must be a number of seconds, not {value!r}")
-    if not math.isfinite(value) or not 0 < value <= MAX_TIMEOUT:
+    if not 0 < value <= MAX_TIMEOUT:  # which a NaN is not, either
         raise ConfigError(
-            f"limits.timeout must be seconds between 0 and {MAX_TIMEOUT:.0f}, not {value!r}"
+            f"limits.timeout must be seconds between 0 and {MAX_TIMEOUT:.0f}, not {brief(value)}"
         )
 
 
@@ -76,6 +76,6 @@ def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigError(f"limits.{name} must be an int, not {value!r}")
     if value < 0:
-        raise ConfigError(f"limits.{name} must be 0 or more, not {value}")
+        raise ConfigError(f"limits.{name} must be 0 or more, not {brief(value)}")
     if value > MAX_COUNT:
-        raise ConfigError(f"limits.{name} must be at most {MAX_COUNT}, not {value:.3g}")
+        raise ConfigError(f"limits.{name} must be at most {MAX_COUNT}, not {brief(value)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from doublevm.shapes import Shape
+from doublevm.shapes import Shape, brief
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,21 +50,27 @@ def bind(
     Raises:
         BindingError: too many positional arguments, one given twice, an unknown or a missing one.
     """
-    places = [parameter.name for parameter in parameters if parameter.positional]
-    if len(args) > len(places):
-        raise BindingError(f"takes {_count(len(places))} by position, {len(args)} were given")
-    bound = dict(zip(places, args, strict=False))
+    bound = _by_position(parameters, args) if args else {}
     known = {parameter.name for parameter in parameters}
     for name, value in kwargs.items():
         if name in bound:
             raise BindingError(f"argument {name!r} was given twice")
         if name not in known:
-            raise BindingError(f"there is no argument {name!r}; {_signature(parameters)}")
+            raise BindingError(f"there is no argument {brief(name)}; {_signature(parameters)}")
         bound[name] = value
+    if len(bound) == len(known):
+        return bound
     missing = [p.name for p in parameters if p.required and p.name not in bound]
     if missing:
         raise BindingError(f"argument {missing[0]!r} is missing; {_signature(parameters)}")
     return bound
+
+
+def _by_position(parameters: Sequence[Parameter], args: Sequence[Any]) -> dict[str, Any]:
+    places = [parameter.name for parameter in parameters if parameter.positional]
+    if len(args) > len(places):
+        raise BindingError(f"takes {_count(len(places))} by position, {len(args)} were given")
+    return dict(zip(places, args, strict=False))
 
 
 def _count(number: int) -> str:

@@ -1,83 +1,137 @@
-"""Security levels and the settings of the double VM: plain values, checked when made."""
+"""The settings of the double VM: plain values, checked when they are made.
+
+Names are those of the double VM layer's specification, in Python's spelling.
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeGuard, get_args
 
+from doublevm.barriers.names import is_name
+from doublevm.barriers.sequence import BUILT_IN_IDS
 from doublevm.errors import ConfigError
-from doublevm.limits import MAX_TIMEOUT, Limits
+from doublevm.history import OperationHistoryEntry
+from doublevm.limits import MAX_TIMEOUT
+from doublevm.shapes import brief
 
-MIB: Final = 1024 * 1024
+OnRateLimit = Literal["deny", "wait"]
+
+Detect = Callable[[str, Any, list[OperationHistoryEntry]], bool]
+
+MOST: Final = 10**9
+"""Largest number that is accepted where something is counted."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LevelSettings:
-    """What a security level sets."""
+class SuspiciousPattern:
+    """A pattern of your own. Its function runs in the parent VM, for every operation.
 
-    limits: Limits
-    """Limits of a run; explicit ones override field by field."""
-    full_traceback: bool
-    """Whether results carry the guest's full traceback, or only message and line."""
-    auto_may_use_cpython: bool
-    """Whether ``engine="auto"`` may move a program to the cpython engine."""
+    Raises:
+        ConfigError: the id is not usable, or ``detect`` is not a plain function.
+    """
 
+    id: str
+    """Names the pattern in denials, ``[sequence/ID]``: letters, digits, ``_ . -``, 64 at most."""
+    description: str
+    """What is suspicious, in words for the guest: it becomes the reason of a denial."""
+    detect: Detect
+    """``detect(operation_name, args, history) -> bool``; True denies the operation. It gets copies.
+    One that raises, takes too long, or returns anything but a bool denies it too."""
 
-class SecurityLevel(Enum):
-    """Presets from tight to loose; accepted by value or by name."""
-
-    STRICT = "STRICT"
-    SECURE = "SECURE"
-    STANDARD = "STANDARD"
-    PERMISSIVE = "PERMISSIVE"
-
-    @property
-    def settings(self) -> LevelSettings:
-        """The settings this level stands for."""
-        return _SETTINGS[self]
-
-    @classmethod
-    def of(cls, level: object) -> SecurityLevel:
-        """Return the level itself or the one of that name.
-
-        Raises:
-            ConfigError: there is no such level.
-        """
-        if isinstance(level, SecurityLevel):
-            return level
-        known = ", ".join(member.name for member in cls)
-        if not isinstance(level, str) or level not in cls.__members__:
-            raise ConfigError(f"security_level must be one of {known}, not {level!r}")
-        return cls[level]
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        if not _is_id(self.id):
+            raise ConfigError(
+                f"suspicious pattern id {brief(self.id, 80)} must have 1 to 64 of A-Z a-z 0-9 _ . -"
+            )
+        if not _is_text(self.description):
+            raise ConfigError(f"suspicious pattern {self.id!r}: description must be text")
+        if not callable(self.detect):
+            raise ConfigError(f"suspicious pattern {self.id!r}: detect must be a function")
+        if _is_async(self.detect):
+            raise ConfigError(
+                f"suspicious pattern {self.id!r}: detect is async; the parent VM has no event "
+                "loop, make it a plain function"
+            )
 
 
-def _limits(
-    timeout: float, memory: int, calls: int, output: int, prints: int, denied: int = 100
-) -> Limits:
-    return Limits(
-        timeout=timeout,
-        memory=memory * MIB,
-        max_tool_calls=calls,
-        max_output_bytes=output,
-        max_prints=prints,
-        max_denied=denied,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentValidation:
+    """What the parent VM judges, beyond which tools there are and what arguments they take.
+
+    Raises:
+        ConfigError: a value is of the wrong type or out of range.
+    """
+
+    validate_operation_names: bool = True
+    """Whether ``allowed_operation_pattern`` is applied."""
+    allowed_operation_pattern: str | re.Pattern[str] | None = None
+    """A regular expression that the whole name of an operation has to match."""
+    blocked_operation_patterns: tuple[str | re.Pattern[str], ...] = ()
+    """Regular expressions; an operation in whose name one is found is denied, always."""
+    max_operations_per_second: int = 100
+    """No sliding second holds more accepted operations, over all runs of the enclave."""
+    on_rate_limit: OnRateLimit = "deny"
+    """``"deny"``: refuse until the rate drops. ``"wait"``: hold the call back until it does."""
+    block_suspicious_sequences: bool = True
+    """Whether patterns are applied, built-in ones and your own."""
+    suspicious_patterns: tuple[SuspiciousPattern, ...] = ()
+    """Patterns of your own, asked after the built-in ones, in this order."""
+    disabled_patterns: tuple[str, ...] = ()
+    """Ids of built-in patterns to leave out."""
+    sequence_window: float = 60.0
+    """Seconds for which an operation counts as the first half of a sequence."""
+    rapid_enumeration_threshold: int = 10
+    """Attempts of one operation that are fine within ``rapid_enumeration_window``."""
+    rapid_enumeration_window: float = 5.0
+    """Seconds."""
+    rapid_enumeration_overrides: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({})
     )
+    """Thresholds of single operations, by name."""
 
+    def __post_init__(self) -> None:
+        """Check the fields, compile the patterns, freeze the collections."""
+        allowed = self.allowed_operation_pattern
+        if allowed is not None:
+            allowed = _compiled("allowed_operation_pattern", allowed)
+        blocked = _items("blocked_operation_patterns", self.blocked_operation_patterns)
+        custom = _items("suspicious_patterns", self.suspicious_patterns)
+        disabled = _items("disabled_patterns", self.disabled_patterns)
+        _check_patterns(custom, disabled)
+        checked = {
+            "allowed_operation_pattern": allowed,
+            "blocked_operation_patterns": tuple(
+                _compiled(f"blocked_operation_patterns[{i}]", each)
+                for i, each in enumerate(blocked)
+            ),
+            "suspicious_patterns": custom,
+            "disabled_patterns": disabled,
+            "rapid_enumeration_overrides": _thresholds(self.rapid_enumeration_overrides),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        self._check_scalars()
 
-def _settings(limits: Limits, *, traceback: bool = True, cpython: bool = True) -> LevelSettings:
-    return LevelSettings(limits=limits, full_traceback=traceback, auto_may_use_cpython=cpython)
-
-
-_SETTINGS: Final = {
-    SecurityLevel.STRICT: _settings(
-        _limits(5.0, 64, 10, 64 * 1024, 100), traceback=False, cpython=False
-    ),
-    SecurityLevel.SECURE: _settings(_limits(15.0, 128, 50, 256 * 1024, 500), traceback=False),
-    SecurityLevel.STANDARD: _settings(_limits(30.0, 256, 100, MIB, 1000)),
-    SecurityLevel.PERMISSIVE: _settings(_limits(60.0, 512, 1000, 10 * MIB, 10_000)),
-}
+    def _check_scalars(self) -> None:
+        for name in ("validate_operation_names", "block_suspicious_sequences"):
+            _check_bool(name, getattr(self, name))
+        _check_count("max_operations_per_second", self.max_operations_per_second, 1)
+        _check_count("rapid_enumeration_threshold", self.rapid_enumeration_threshold, 0)
+        for name in ("sequence_window", "rapid_enumeration_window"):
+            check_seconds(f"parent_validation.{name}", getattr(self, name))
+        if self.on_rate_limit not in get_args(OnRateLimit):
+            raise _wrong("on_rate_limit", "'deny' or 'wait'", self.on_rate_limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +142,112 @@ class DoubleVM:
         ConfigError: a value is of the wrong type or out of range.
     """
 
+    enabled: bool = True
+    """False: the parent VM relays without name patterns, rate and sequences, and a warning is
+    issued. Which tools there are, their arguments' types, limits and audit stay."""
     parent_timeout_buffer: float = 1.0
     """Seconds past ``timeout`` after which the host kills the pair, whatever it does."""
+    parent_validation: ParentValidation = field(default_factory=ParentValidation)
+    """What is judged."""
 
     def __post_init__(self) -> None:
-        """Check the buffer."""
-        value = self.parent_timeout_buffer
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"double_vm.parent_timeout_buffer must be seconds, not {value!r}")
-        if not math.isfinite(value) or not 0 < value <= MAX_TIMEOUT:
+        """Check the fields."""
+        if not isinstance(self.enabled, bool):
+            raise ConfigError(f"double_vm.enabled must be True or False, not {brief(self.enabled)}")
+        check_seconds("double_vm.parent_timeout_buffer", self.parent_timeout_buffer, MAX_TIMEOUT)
+        if not isinstance(self.parent_validation, ParentValidation):
             raise ConfigError(
-                "double_vm.parent_timeout_buffer must be more than 0 and at most "
-                f"{MAX_TIMEOUT:.0f} seconds, not {value!r}"
+                "double_vm.parent_validation must be ParentValidation(...), "
+                f"not {brief(self.parent_validation, 80)}"
             )
+
+
+def check_seconds(name: str, value: object, most: float = math.inf) -> None:
+    """Check that a value is a number of seconds above 0, and ``most`` at most.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"{name} must be seconds, not {brief(value)}")
+    try:
+        fits = math.isfinite(value) and 0 < value <= most
+    except OverflowError:  # an int beyond every float
+        fits = False
+    if not fits:
+        limit = f" and at most {most:.0f}" if math.isfinite(most) else ""
+        raise ConfigError(f"{name} must be more than 0{limit} seconds, not {brief(value)}")
+
+
+def _wrong(name: str, right: str, value: object) -> ConfigError:
+    return ConfigError(f"parent_validation.{name} must be {right}, not {brief(value, 80)}")
+
+
+def _check_bool(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise _wrong(name, "True or False", value)
+
+
+def _check_count(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+        raise _wrong(name, f"an int of {least} to {MOST:,}", value)
+
+
+def _items(name: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise _wrong(name, "a list or tuple", value)
+    return tuple(value)
+
+
+def _compiled(name: str, pattern: object) -> re.Pattern[str]:
+    if _is_text(pattern):
+        try:
+            return re.compile(pattern)
+        except re.error as error:
+            raise _wrong(name, f"a regular expression ({error})", pattern) from None
+    if not isinstance(pattern, re.Pattern) or not _is_text(pattern.pattern):
+        raise _wrong(name, "a regular expression for text", pattern)
+    return pattern
+
+
+def _check_patterns(custom: tuple[Any, ...], disabled: tuple[Any, ...]) -> None:
+    seen = set(BUILT_IN_IDS)
+    for pattern in custom:
+        if not isinstance(pattern, SuspiciousPattern):
+            raise _wrong("suspicious_patterns", "a list of SuspiciousPattern(...)", pattern)
+        if pattern.id in seen:
+            raise ConfigError(
+                f"parent_validation.suspicious_patterns: the id {pattern.id!r} is taken; choose "
+                "another"
+            )
+        seen.add(pattern.id)
+    for name in disabled:
+        if name not in BUILT_IN_IDS:
+            raise _wrong("disabled_patterns", f"ids out of {', '.join(BUILT_IN_IDS)}", name)
+
+
+def _thresholds(overrides: object) -> Mapping[str, int]:
+    if not isinstance(overrides, Mapping):
+        raise _wrong("rapid_enumeration_overrides", "a dict of names and thresholds", overrides)
+    for name, threshold in overrides.items():
+        if not isinstance(name, str) or not is_name(name):
+            raise _wrong("rapid_enumeration_overrides", "a dict with names as keys", name)
+        _check_count(f"rapid_enumeration_overrides[{name!r}]", threshold, 0)
+    return MappingProxyType(dict(overrides))
+
+
+def _is_id(name: object) -> bool:
+    return isinstance(name, str) and _ID.match(name) is not None
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it is text that can be sent: without lone surrogates."""
+    return isinstance(value, str) and not _SURROGATE.search(value)
+
+
+def _is_async(function: Any) -> bool:
+    while isinstance(function, partial):
+        function = function.func
+    call = getattr(function, "__call__", None)  # noqa: B004 - the method itself is inspected
+    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    return any(kind(function) or kind(call) for kind in kinds)

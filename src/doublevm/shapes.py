@@ -102,14 +102,15 @@ _CONTAINERS: Final[dict[str, tuple[type, ...]]] = {
 def check(value: Any, shape: Shape, path: str) -> str | None:
     """Return what is wrong with ``value``, naming the path to it, or None.
 
-    ``path`` is how the caller names the value itself, e.g. ``argument 'limit'``.
+    ``path`` is how the caller names the value itself, e.g. ``argument 'limit'``. To write the path
+    to every item takes longer than to check it, so containers do that only where they have to.
     """
     match shape:
-        case AnyShape():
-            return None
         case Scalar(name=name):
             fits = type(value) in _SCALARS[name]
             return None if fits else _mismatch(value, shape, path)
+        case AnyShape():
+            return None
         case Sequence():
             return _check_sequence(value, shape, path)
         case Tuple(items=items):
@@ -125,8 +126,19 @@ def check(value: Any, shape: Shape, path: str) -> str | None:
             fits = any(type(value) is type(v) and value == v for v in values)
             return None if fits else _mismatch(value, shape, path)
         case Union(options=options):
-            fits = any(check(value, option, path) is None for option in options)
-            return None if fits else _mismatch(value, shape, path)
+            for option in options:
+                if check(value, option, path) is None:
+                    return None
+            return _mismatch(value, shape, path)
+
+
+def brief(value: Any, size: int = 40) -> str:
+    """Return the beginning of a value's repr, for messages."""
+    try:
+        return f"{value!r:.{size}}"
+    # Python writes no int of more than 4,300 digits; and a host's class may have a broken repr.
+    except Exception:  # noqa: BLE001
+        return f"<{type(value).__name__}>"
 
 
 def describe(shape: Shape) -> str:
@@ -151,15 +163,6 @@ def describe(shape: Shape) -> str:
             return " or ".join(describe(option) for option in options)
 
 
-def shown(value: Any) -> str:
-    """Return the beginning of a value's repr, for a message, or its type where it has none."""
-    try:
-        return f"{value!r:.40}"
-    # An int of thousands of digits has no repr, and a host's object may do anything in its own.
-    except Exception:  # noqa: BLE001
-        return f"<{type(value).__name__}>"
-
-
 def _check_sequence(value: Any, shape: Sequence, path: str) -> str | None:
     if type(value) not in _CONTAINERS[shape.kind]:
         return _mismatch(value, shape, path)
@@ -167,16 +170,22 @@ def _check_sequence(value: Any, shape: Sequence, path: str) -> str | None:
     plain = _SCALARS.get(shape.items.name, ()) if isinstance(shape.items, Scalar) else ()
     if isinstance(shape.items, AnyShape) or all(type(item) in plain for item in value):
         return None
-    return _first(check(item, shape.items, f"{path}[{i}]") for i, item in enumerate(value))
+    for i, item in enumerate(value):
+        if check(item, shape.items, "") is not None:
+            return check(item, shape.items, f"{path}[{i}]")
+    return None
 
 
 def _check_mapping(value: Any, shape: Mapping, path: str) -> str | None:
     if not isinstance(value, dict):
         return _mismatch(value, shape, path)
-    keys = _first(check(key, shape.keys, f"key {shown(key)} of {path}") for key in value)
-    return keys or _first(
-        check(item, shape.values, f"{path}[{shown(key)}]") for key, item in value.items()
-    )
+    for key in value:
+        if check(key, shape.keys, "") is not None:
+            return check(key, shape.keys, f"key {brief(key)} of {path}")
+    for key, item in value.items():
+        if check(item, shape.values, "") is not None:
+            return check(item, shape.values, f"{path}[{brief(key)}]")
+    return None
 
 
 def _check_record(value: Any, shape: Record, path: str) -> str | None:
@@ -187,7 +196,7 @@ def _check_record(value: Any, shape: Record, path: str) -> str | None:
             return f"{path} lacks {name!r}; it must be {describe(shape)}"
     for name in value:
         if name not in shape.fields:
-            return f"{path} has no {shown(name)}; it must be {describe(shape)}"
+            return f"{path} has no {brief(name)}; it must be {describe(shape)}"
     return _first(check(item, shape.fields[key], f"{path}[{key!r}]") for key, item in value.items())
 
 
@@ -197,7 +206,7 @@ def _first(problems: Any) -> str | None:
 
 def _mismatch(value: Any, shape: Shape, path: str) -> str:
     if isinstance(shape, Choice):
-        return f"{path} must be {describe(shape)}, not {shown(value)}"
+        return f"{path} must be {describe(shape)}, not {brief(value, 60)}"
     if isinstance(shape, Tuple) and isinstance(value, tuple | list):
         return f"{path} must have {len(shape.items)} items, not {len(value)}"
     return f"{path} must be {describe(shape)}, not {type(value).__name__}"

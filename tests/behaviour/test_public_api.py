@@ -24,11 +24,14 @@ NAMES = [
     "ErrorCode",
     "GuestError",
     "Limits",
+    "OperationHistoryEntry",
+    "ParentValidation",
     "ProtocolError",
     "RunResult",
     "RunStats",
     "SecurityLevel",
     "Session",
+    "SuspiciousPattern",
     "Tool",
     "VMCrashed",
     "VMError",
@@ -70,7 +73,10 @@ def test_the_package_alone_loads_nothing_of_the_host() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
-    assert ran.stdout.splitlines() == ["doublevm", "doublevm doublevm.errors doublevm.limits"]
+    assert ran.stdout.splitlines() == [
+        "doublevm",
+        "doublevm doublevm.errors doublevm.limits doublevm.shapes",
+    ]
 
 
 def test_the_version_is_that_of_the_package() -> None:

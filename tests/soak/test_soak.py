@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doublevm import Enclave, Limits, VMCrashed
+from doublevm import DoubleVM, Enclave, Limits, ParentValidation, VMCrashed
 from tests.support.procfs import descendants, open_descriptors, wait_until
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def resident() -> int:
 
 def options(engine: str, timeout: float) -> dict[str, Any]:
     limits = Limits(timeout=timeout, memory=32 * 1024 * 1024, max_tool_calls=100)
-    return {"tools": [double], "engine": engine, "limits": limits}
+    calm = ParentValidation(block_suspicious_sequences=False)
+    judging = DoubleVM(parent_validation=calm)
+    return {"tools": [double], "engine": engine, "limits": limits, "double_vm": judging}
 
 
 def drive(enclaves: dict[tuple[str, bool], Enclave], runs: int) -> None:

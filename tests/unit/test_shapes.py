@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doublevm import shapes as s
-from doublevm.shapes import check, describe, shown
+from doublevm.shapes import brief, check, describe
 from tests.unit.wire.values import VALUES
 
 SAMPLES: dict[s.ScalarName, Any] = {
@@ -151,6 +151,6 @@ def test_shown() -> None:
         def __repr__(self) -> str:
             raise ZeroDivisionError
 
-    assert shown("x" * 100) == f"'{'x' * 39}"
-    assert shown(10**5000) == "<int>"
-    assert shown(Hostile()) == "<Hostile>"
+    assert brief("x" * 100) == f"'{'x' * 39}"
+    assert brief(10**5000) == "<int>"
+    assert brief(Hostile()) == "<Hostile>"

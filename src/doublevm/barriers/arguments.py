@@ -31,13 +31,15 @@ def named_arguments(
 
 def judge_arguments(operation: Operation, parameters: Sequence[Parameter]) -> Deny | None:
     """Deny arguments that are unknown, missing or of the wrong shape."""
-    try:
-        bind(parameters, (), operation.args)
-    except BindingError as error:
-        return Deny("arguments", "binding", str(error))
     shapes = {parameter.name: parameter.shape for parameter in parameters}
+    if operation.args.keys() != shapes.keys():
+        try:
+            bind(parameters, (), operation.args)
+        except BindingError as error:
+            return Deny("arguments", "binding", str(error))
     for name, value in operation.args.items():
-        problem = check(value, shapes[name], f"argument {name!r}")
-        if problem is not None:
-            return Deny("arguments", "type", problem)
+        # What it is called is written down only where something is wrong with it.
+        if check(value, shapes[name], "") is not None:
+            problem = check(value, shapes[name], f"argument {name!r}")
+            return Deny("arguments", "type", problem or "")
     return None

@@ -10,6 +10,8 @@ from doublevm.verdict import Deny
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from doublevm.policy import ParentValidation
+
 MAX_NAME: Final = 128
 
 # ASCII only, so there is no second character that looks like one of these; \Z, not $, because $
@@ -33,3 +35,22 @@ def judge_name(name: str, registered: Container[str], *, catch_all: bool) -> Den
     if not catch_all and name not in registered:
         return Deny("names", "unregistered", "there is no such tool")
     return None
+
+
+def judge_patterns(name: str, validation: ParentValidation) -> Deny | None:
+    """Deny what a block pattern is found in, and what the allow pattern does not match whole.
+
+    The block list is in force even where names are not validated. Both fail closed: a block pattern
+    may match anywhere in the name, the allow pattern has to match all of it.
+    """
+    for pattern in validation.blocked_operation_patterns:
+        assert isinstance(pattern, re.Pattern)  # compiled at construction
+        if pattern.search(name):
+            return Deny("names", "blocked", "its name is blocked")
+    allowed = validation.allowed_operation_pattern
+    if not validation.validate_operation_names or allowed is None:
+        return None
+    assert isinstance(allowed, re.Pattern)
+    if allowed.fullmatch(name):
+        return None
+    return Deny("names", "not_allowed", "its name is not one of the allowed ones")

@@ -13,7 +13,7 @@ from doublevm.host import run as r
 from doublevm.host.aiolink import AsyncPairLink, in_thread, start_pair
 from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
 from doublevm.host.processes import PairProcess
-from doublevm.policy import SecurityLevel
+from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class AsyncEnclave:
     @property
     def history(self) -> tuple[AuditRecord, ...]:
         """Every operation attempted in this enclave, over all its runs."""
-        return tuple(self._core.history)
+        return self._core.trail.records
 
     def tool_stubs(self) -> str:
         """Return the tools as Python stub text with docstrings, for the model's prompt."""
@@ -134,7 +134,7 @@ class AsyncEnclave:
             return await self._drive(await self._live_link(), host_run, session=session)
 
     async def _drive(self, link: AsyncPairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
-        driver = _AsyncDriver(link, host_run, self._core.configure)
+        driver = _AsyncDriver(link, host_run, self._core)
         try:
             result = await driver.result()
             link.keeps_guest = session
@@ -215,10 +215,8 @@ class AsyncSession:
 class _AsyncDriver:
     """Drives one run in the event loop."""
 
-    def __init__(
-        self, link: AsyncPairLink, host_run: r.HostRun, configure: Callable[[], f.Configure]
-    ) -> None:
-        self._link, self._run, self._configure = link, host_run, configure
+    def __init__(self, link: AsyncPairLink, host_run: r.HostRun, core: EnclaveCore) -> None:
+        self._link, self._run, self._core = link, host_run, core
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
         self.ended_well = False
@@ -246,10 +244,12 @@ class _AsyncDriver:
 
     async def _greet(self) -> None:
         if not self._link.greeted:
-            await self._link.send(self._configure())
+            await self._link.send(self._core.configure())
             ready = await self._link.next()
             if ready.version != f.VERSION:
                 raise VMError(f"the parent VM speaks version {ready.version}, not {f.VERSION}")
+            for memory in self._core.memories():
+                await self._link.send(memory)
             self._link.greeted = True
 
     async def _steps(self) -> RunResult:

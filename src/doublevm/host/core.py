@@ -6,23 +6,27 @@ import contextlib
 import keyword
 import os
 import time
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from doublevm.errors import ConfigError, VMError
+from doublevm.history import ENTRY_BYTES
 from doublevm.host.handlers import Handlers
+from doublevm.host.policy import validation_frame
 from doublevm.host.run import HostRun
+from doublevm.host.trail import Trail
 from doublevm.instructions import instructions, stubs
 from doublevm.launch import monty_binary
+from doublevm.levels import SecurityLevel
 from doublevm.limits import Limits
-from doublevm.policy import DoubleVM, SecurityLevel
+from doublevm.policy import DoubleVM
 from doublevm.wire import frames as f
 from doublevm.wire.codec import MAX_VALUE_BYTES, CodecError, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from doublevm.audit import AuditRecord
 
 START_SECONDS: Final = 30.0
 """How long the VMs may take to start; a loaded machine needs a few, a broken one for ever."""
@@ -43,6 +47,7 @@ class Settings:
     double_vm: DoubleVM
     engine: f.EngineChoice
     inputs: dict[str, Any]
+    validation: f.Validation | None
 
     @property
     def run_limits(self) -> f.RunLimits:
@@ -79,11 +84,24 @@ def settings(
     if engine not in get_args(f.EngineChoice):
         known = ", ".join(repr(name) for name in get_args(f.EngineChoice))
         raise ConfigError(f"engine must be one of {known}, not {engine!r}")
+    choice = cast("f.EngineChoice", engine)
     handlers = Handlers(tools, tool_handler)
     checked = check_inputs(inputs, handlers)
     _encoded(checked)
     complete = (limits or Limits()).over(level.settings.limits)
-    return Settings(handlers, level, complete, double_vm or DoubleVM(), engine, checked)  # type: ignore[arg-type]
+    double_vm = double_vm or DoubleVM()
+    validation = _validation(double_vm)
+    return Settings(handlers, level, complete, double_vm, choice, checked, validation)
+
+
+def _validation(double_vm: DoubleVM) -> f.Validation | None:
+    if double_vm.enabled:
+        return validation_frame(double_vm.parent_validation)
+    warnings.warn(
+        "DoubleVM(enabled=False): operations are relayed without judging names, rate and sequences",
+        stacklevel=4,
+    )
+    return None
 
 
 def check_inputs(inputs: dict[Any, Any] | None, handlers: Handlers) -> dict[str, Any]:
@@ -121,7 +139,7 @@ class EnclaveCore:
     def __init__(self, config: Settings) -> None:
         """Begin an enclave's life."""
         self.config = config
-        self.history: list[AuditRecord] = []
+        self.trail = Trail()
         self.owner = os.getpid()
         self._runs = 0
         self._busy = self._closed = self._in_session = False
@@ -173,6 +191,7 @@ class EnclaveCore:
         try:
             yield
         finally:
+            self.trail.seal(self._runs)
             self._busy = False
 
     def host_run(
@@ -207,7 +226,7 @@ class EnclaveCore:
         return HostRun(
             frame,
             config.handlers,
-            self.history,
+            self.trail,
             buffer=config.double_vm.parent_timeout_buffer,
             now=time.time,
             clock=time.monotonic,
@@ -219,7 +238,30 @@ class EnclaveCore:
         config = self.config
         specs = tuple(tool.spec for tool in config.handlers.tools.values())
         may = config.level.settings.auto_may_use_cpython
-        return f.Configure(f.VERSION, specs, config.handlers.catch_all, may, monty_binary())
+        return f.Configure(
+            f.VERSION, specs, config.handlers.catch_all, may, monty_binary(), config.validation
+        )
+
+    def memories(self) -> Iterator[f.Remember]:
+        """Return what a new pair has to know of this enclave's past, in frames.
+
+        A pair that is killed takes the monitor's history with it; the trail has all of it. So
+        splitting an attack over runs, with a crash between them, hides nothing.
+        """
+        validation = self.config.validation
+        if validation is None:
+            return
+        longest = max(1.0, validation.sequence_window, validation.rapid_enumeration_window)
+        batch: list[f.Remembered] = []
+        size = 0
+        for entry in self.trail.remembered(time.time() - longest):
+            size += len(entry.args) + len(entry.name) + ENTRY_BYTES
+            if size > MAX_VALUE_BYTES and batch:
+                yield f.Remember(tuple(batch))
+                batch, size = [], len(entry.args) + ENTRY_BYTES
+            batch.append(entry)
+        if batch:
+            yield f.Remember(tuple(batch))
 
     def tool_stubs(self) -> str:
         """Return the tools as Python stub text."""

@@ -21,7 +21,8 @@ from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, set
 from doublevm.host.link import LinkClosedError, PairLink
 from doublevm.host.processes import PairProcess
 from doublevm.host.threads import LoopThread, threads
-from doublevm.policy import SecurityLevel
+from doublevm.host.trail import RunEndedError
+from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Enclave:
     @property
     def history(self) -> tuple[AuditRecord, ...]:
         """Every operation attempted in this enclave, over all its runs."""
-        return tuple(self._core.history)
+        return self._core.trail.records
 
     def tool_stubs(self) -> str:
         """Return the tools as Python stub text with docstrings, for the model's prompt."""
@@ -170,7 +171,7 @@ class Enclave:
             return self._drive(self._live_link(), host_run, session=session)
 
     def _drive(self, link: PairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
-        driver = _Driver(link, host_run, self._core.configure, self._submit)
+        driver = _Driver(link, host_run, self._core, self._submit)
         try:
             result = driver.result()
             link.keeps_guest = session
@@ -263,11 +264,11 @@ class _Driver:
         self,
         link: PairLink,
         host_run: r.HostRun,
-        configure: Callable[[], f.Configure],
+        core: EnclaveCore,
         submit: Callable[[Any], Future[Any]],
     ) -> None:
         self._link, self._run = link, host_run
-        self._configure, self._submit = configure, submit
+        self._core, self._submit = core, submit
         self._done = threading.Event()
         self._result: RunResult | None = None
         self._error: BaseException | None = None
@@ -314,7 +315,7 @@ class _Driver:
         try:
             self._greet()
             self._result = self._steps()
-        except LinkClosedError:
+        except (LinkClosedError, RunEndedError):
             pass  # given up on: the caller has its result
         # The border of the thread: what ends it is raised where run() was called.
         except BaseException as error:  # noqa: BLE001
@@ -324,10 +325,12 @@ class _Driver:
 
     def _greet(self) -> None:
         if not self._link.greeted:
-            self._link.send(self._configure())
+            self._link.send(self._core.configure())
             ready = self._link.next()
             if ready.version != f.VERSION:
                 raise VMError(f"the parent VM speaks version {ready.version}, not {f.VERSION}")
+            for memory in self._core.memories():
+                self._link.send(memory)
             self._link.greeted = True
 
     def _steps(self) -> RunResult:

@@ -13,10 +13,9 @@ async driver are thin and behave alike. The driver performs each effect and send
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from doublevm.audit import AuditRecord, Outcome
 from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
 from doublevm.result import RunResult, RunStats
 from doublevm.verdict import Allow, Deny, Verdict
@@ -26,7 +25,9 @@ from doublevm.wire.codec import CodecError, decode
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from doublevm.audit import Outcome
     from doublevm.host.handlers import Handlers, Invocation
+    from doublevm.host.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class HostRun:
         self,
         frame: f.Run,
         handlers: Handlers,
-        history: list[AuditRecord],
+        trail: Trail,
         *,
         buffer: float,
         now: Callable[[], float],
@@ -85,12 +86,12 @@ class HostRun:
     ) -> None:
         """Prepare to send ``frame``.
 
-        ``history`` is the enclave's; records are appended to it. ``now`` gives seconds since the
+        ``trail`` is the enclave's; records are appended to it. ``now`` gives seconds since the
         epoch, ``clock`` monotonic seconds, ``buffer`` what the host grants beyond the timeout.
         """
-        self._frame, self._handlers, self._history = frame, handlers, history
+        self._frame, self._handlers, self._trail = frame, handlers, trail
         self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
-        self._first = len(history)
+        self._first = len(trail)
         self._places: dict[int, int] = {}
         self._attempts = [0, 0]
         """Operations let through, and denied."""
@@ -127,7 +128,7 @@ class HostRun:
                     yield from self._call(call)
                 case f.Denied() as denied:
                     verdict = Deny(denied.barrier, denied.rule, denied.reason)
-                    self._record(denied, verdict, "denied")
+                    self._record(denied, verdict)
                 case f.Output(stream=stream, text=text):
                     self._print(stream, text)
                 case f.Done(value=value, usage=usage):
@@ -149,7 +150,7 @@ class HostRun:
         args = _decode(call.args, "call")
         # What the parent lets through is checked once more: it may have been taken over.
         invocation = self._handlers.invocation(self._frame.run, call, args)
-        self._record(call, Allow(), "abandoned")
+        self._record(call, Allow())
         finished = yield Invoke(call.call, invocation, call.concurrent)
         if finished is not None:
             yield from self._answer(finished)
@@ -158,26 +159,19 @@ class HostRun:
         if self._given_up:
             return
         outcome: Outcome = "returned" if isinstance(finished.answer, f.Returned) else "raised"
-        place = self._places[finished.call]
-        record = self._history[place]
-        self._history[place] = replace(record, outcome=outcome, duration=finished.duration)
+        self._trail.ended(self._places[finished.call], outcome, finished.duration)
         yield Send(finished.answer)
 
-    def _record(self, frame: f.Call | f.Denied, verdict: Verdict, outcome: Outcome) -> None:
+    def _record(self, frame: f.Call | f.Denied, verdict: Verdict) -> None:
         arguments = _decode(frame.args, f.frame_name(frame))
         if not isinstance(arguments, dict):
             raise ProtocolError("parent", f.frame_name(frame), "arguments that are not a dict")
         if frame.call in self._places:
             raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
-        place = len(self._history)
-        self._places[frame.call] = place
         self._count(frame)
-        self._history.append(
-            AuditRecord(
-                place + 1, self._frame.run, self._now(), frame.operation, arguments, verdict,
-                outcome, 0.0,
-            )
-        )  # fmt: skip
+        run, now = self._frame.run, self._now()
+        place = self._trail.add(run, now, frame.operation, arguments, verdict)
+        self._places[frame.call] = place
 
     def _count(self, frame: f.Call | f.Denied) -> None:
         """Hold the parent VM to what it may let through, and to what it may make the host keep."""
@@ -206,7 +200,7 @@ class HostRun:
         operation = verdict = None
         place = self._places.get(failed.call) if failed.call is not None else None
         if place is not None:
-            record = self._history[place]
+            (record,) = self._trail.since(place)[:1]
             operation = record.operation
             verdict = record.verdict if isinstance(record.verdict, Deny) else None
         return GuestError(
@@ -220,7 +214,8 @@ class HostRun:
         )
 
     def _result(self, usage: f.Usage, value: Any, error: GuestError | None) -> RunResult:
-        audit = tuple(self._history[self._first :])
+        self._trail.seal(self._frame.run)
+        audit = self._trail.since(self._first)
         denied = sum(not record.verdict.allowed for record in audit)
         stats = RunStats(
             duration=self._clock() - self._started,

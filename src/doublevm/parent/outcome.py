@@ -12,6 +12,7 @@ from doublevm.parent.watchdog import Stop
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
+    from doublevm.engines.base import Program
     from doublevm.parent.relay import Relay
 
 MAX_MESSAGE: Final = 4000
@@ -91,34 +92,29 @@ def failed(
     end: Failed,
     usage: f.Usage = NO_USAGE,
     relay: Relay | None = None,
-    engine: f.EngineName = "cpython",
-    tree: ast.Module | None = None,
+    lacks: str | None = None,
 ) -> f.Failed:
-    """Return the frame of a program that an exception ended."""
-    code, message, call = _KINDS.get(end.kind, ErrorCode.EXECUTION_ERROR), end.message, None
+    """Return the frame of a program that an exception ended; ``lacks`` is what explains it."""
+    code, message, call = _KINDS[end.kind], end.message, None
     if relay is not None and end.message in relay.denials:
         code, call = ErrorCode.OPERATION_DENIED, relay.denials[end.message]
         if end.message.endswith("[budget/max_tool_calls]"):
             code = ErrorCode.MAX_TOOL_CALLS
     elif relay is not None and end.message in relay.tool_errors:
         code = ErrorCode.TOOL_ERROR
-    elif engine == "monty" and tree is not None and (lacks := _lacking(end, tree)):
-        code, message = ErrorCode.UNSUPPORTED, f"{lacks}; the cpython engine has it"
-    return f.Failed(
-        run.run,
-        code,
-        message[:MAX_MESSAGE],
-        usage,
-        end.type[:MAX_TYPE],
-        end.line,
-        end.traceback[-MAX_TRACEBACK:] if run.full_traceback else "",
-        call,
-    )
+    elif lacks is not None:
+        code, message = ErrorCode.UNSUPPORTED, lacks
+    traceback = end.traceback[-MAX_TRACEBACK:] if run.full_traceback else ""
+    name, message = end.type[:MAX_TYPE], message[:MAX_MESSAGE]
+    return f.Failed(run.run, code, message, usage, name, end.line, traceback, call)
 
 
-def _lacking(end: Failed, tree: ast.Module) -> str | None:
+def lacking(end: Failed, program: Program) -> str | None:
     """Say what monty lacks, if that is why the program failed where it did."""
     if end.type not in _LACKING_TYPES:
         return None
-    reasons = [reason for reason in lacking_in_monty(tree) if reason.line == end.line]
-    return f"the monty engine lacks {reasons[0].what}" if reasons else None
+    found = lacking_in_monty(program.tree, frozenset(program.tools))
+    reasons = [reason for reason in found if reason.line == end.line]
+    if not reasons:
+        return None
+    return f"the monty engine lacks {reasons[0].what}; the cpython engine has it"

@@ -6,17 +6,17 @@ import time
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from doublevm.engines.base import Call, Done, Failed, Wait
-from doublevm.operation import Operation
+from doublevm.monitor import Hold
+from doublevm.parent.clock import steady_epoch_clock
 from doublevm.parent.watchdog import Stop
 from doublevm.verdict import Deny
 from doublevm.wire import frames as f
-from doublevm.wire.codec import CodecError, encode
 from doublevm.wire.exceptions import as_printed
 from doublevm.wire.inner_frames import Error, Later, Settled, Value
 
 if TYPE_CHECKING:
     from doublevm.engines.base import Answer, Engine, Program, Reply
-    from doublevm.monitor import Monitor
+    from doublevm.monitor import Attempt, Monitor
     from doublevm.parent.pipe import HostPipe
     from doublevm.parent.watchdog import Watchdog
     from doublevm.verdict import Verdict
@@ -39,6 +39,7 @@ class Relay:
         self._run, self._limits = run.run, run.limits
         self._host, self._monitor, self._watchdog = host, monitor, watchdog
         self._engine = engine
+        self._clock = steady_epoch_clock()
         self._calls = 0
         self._denied = 0
         self._open: dict[int, int] = {}
@@ -66,11 +67,11 @@ class Relay:
 
     def _call(self, call: Call) -> Answer:
         self._calls += 1
-        operation, verdict, args = self._judge(call)
+        attempt, verdict = self._judge(call)
         if isinstance(verdict, Deny):
-            return self._deny(call.operation, args, verdict)
+            return self._deny(call.operation, attempt.args, verdict)
         number = self._calls
-        self._host.send(f.Call(self._run, number, operation.name, args, call.concurrent))
+        self._host.send(f.Call(self._run, number, call.operation, attempt.args, call.concurrent))
         if call.concurrent:
             self._open[number] = call.id
             return Later()
@@ -80,21 +81,28 @@ class Relay:
                 return answer
             self._arrived[self._open.pop(answered)] = answer
 
-    def _judge(self, call: Call) -> tuple[Operation, Verdict, bytes]:
-        judged = self._monitor.judge(call.operation, call.args, call.kwargs, call.problem)
-        try:
-            return *judged, encode(judged[0].args, "arguments")
-        except CodecError as error:  # each could cross alone, but not all together
-            nothing = Operation(call.operation, {})
-            return nothing, Deny("arguments", "values", str(error)), encode({})
+    def _judge(self, call: Call) -> tuple[Attempt, Verdict]:
+        attempt = self._monitor.attempt(call.operation, call.args, call.kwargs, call.problem)
+        while isinstance(verdict := self._monitor.decide(attempt, self._clock()), Hold):
+            if not self._hold(verdict.seconds):
+                denial = self._monitor.give_up(attempt, self._clock())
+                self._report(call.operation[:200], attempt.args, denial)
+                self._time_is_up()
+        return attempt, verdict
+
+    def _hold(self, seconds: float) -> bool:
+        """Hold a call back; return whether there was time to. Only this guest waits."""
+        left = self._watchdog.deadline - time.monotonic()
+        time.sleep(max(0.0, min(seconds, left)))
+        return seconds < left
+
+    def _report(self, name: str, args: bytes, verdict: Deny) -> None:
+        where = (verdict.barrier, verdict.rule, verdict.reason)
+        self._host.send(f.Denied(self._run, self._calls, name, args, *where))
 
     def _deny(self, operation: str, args: bytes, verdict: Deny) -> Error:
         name = operation[:200]
-        self._host.send(
-            f.Denied(
-                self._run, self._calls, name, args, verdict.barrier, verdict.rule, verdict.reason
-            )
-        )
+        self._report(name, args, verdict)
         self._denied += 1
         if self._denied >= self._limits.max_denied:
             self._watchdog.stop(Stop.DENIALS)

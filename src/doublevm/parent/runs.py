@@ -14,8 +14,11 @@ from doublevm.engines.base import (
 )
 from doublevm.engines.choice import Refusal, choose
 from doublevm.monitor import Monitor
-from doublevm.parent.outcome import broken, done, failed, refused, stopped, syntax_problem
+from doublevm.parent.outcome import broken, done, failed, lacking, refused, stopped, syntax_problem
+from doublevm.parent.patience import patience
+from doublevm.parent.policy import validation_of
 from doublevm.parent.relay import Relay, StoppedError
+from doublevm.state import from_wire
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
@@ -40,7 +43,13 @@ class ParentVM:
         self._host, self._watchdog, self._engines = host, watchdog, engines
         self._auto_may_use_cpython = configure.auto_may_use_cpython
         self._tools = tuple(spec.name for spec in configure.tools)
-        self._monitor = Monitor(configure.tools, catch_all=configure.catch_all)
+        validation = configure.validation
+        self._monitor = Monitor(
+            configure.tools,
+            validation_of(validation) if validation is not None else None,
+            catch_all=configure.catch_all,
+            patience=patience,
+        )
         self._session: Engine | None = None
 
     def serve(self) -> None:
@@ -49,6 +58,8 @@ class ParentVM:
             frame = self._host.receive()
             if isinstance(frame, f.Run):
                 self._host.end(self._run(frame))
+            elif isinstance(frame, f.Remember):
+                self._monitor.remember(from_wire(frame.entries))
             elif isinstance(frame, f.EndSession):
                 self._end_session()
 
@@ -113,7 +124,8 @@ class ParentVM:
             return broken(run, "crashed", str(problem))
         if isinstance(end, Done):
             return done(run, end.value, usage)
-        return failed(run, end, usage, relay, engine.name, tree)
+        lacks = lacking(end, program) if engine.name == "monty" else None
+        return failed(run, end, usage, relay, lacks)
 
     def _end_session(self) -> None:
         if self._session is not None:

@@ -15,10 +15,10 @@ from uuid import UUID
 
 import msgspec
 
-from doublevm.shapes import shown
+from doublevm.shapes import brief
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 MAX_VALUE_BYTES: Final = 1024 * 1024
 """Largest encoded value accepted, in bytes. Decoding may take some 30 times that in memory:
@@ -58,7 +58,7 @@ def encode(value: Any, what: str = "the value", size: int = MAX_VALUE_BYTES) -> 
     try:
         payload = _pack(_plain(value, 0))
     except _CannotCrossError:
-        raise CodecError(next(_problems(value, what, 0))) from None
+        raise CodecError(_problem(value, what, 0)) from None
     if len(payload) > size:
         raise CodecError(
             f"{what}: {len(payload):,} bytes are more than the {size:,} that can cross"
@@ -101,25 +101,33 @@ def _plain(value: Any, depth: int) -> Any:
         return value
     if kind is int:
         return value if _INT_MIN <= value <= _INT_MAX else _bigint(value)
+    if kind in _WRITERS:
+        code, write = _WRITERS[kind]
+        return Ext(code, write(value).encode())
+    if kind not in _CONTAINERS:
+        return _plain(_as_base(value), depth)
     if depth >= MAX_DEPTH:
         raise _CannotCrossError
     if kind is list:
         return [_plain(item, depth + 1) for item in value]
     if kind is dict:
         return _dict(value, depth)
-    if kind in _MEMBERS:
-        return Ext(_MEMBERS[kind], _pack([_plain(item, depth + 1) for item in value]))
-    if kind in _WRITERS:
-        code, write = _WRITERS[kind]
-        return Ext(code, write(value).encode())
-    return _plain(_as_base(value), depth)
+    if kind is tuple:
+        return Ext(TUPLE, _pack([_plain(item, depth + 1) for item in value]))
+    return Ext(SET if kind is set else FROZENSET, _members(value, depth))
 
 
 def _dict(value: dict[Any, Any], depth: int) -> Any:
-    if all(type(key) is str and key.isascii() for key in value):
-        return {key: _plain(item, depth + 1) for key, item in value.items()}
-    items = value.items()
-    return Ext(DICT, _pack([(_plain(k, depth + 1), _plain(v, depth + 1)) for k, v in items]))
+    for key in value:
+        if type(key) is not str or not key.isascii():
+            pairs = [(_plain(k, depth + 1), _plain(v, depth + 1)) for k, v in value.items()]
+            return Ext(DICT, _pack(pairs))
+    return {key: _plain(item, depth + 1) for key, item in value.items()}
+
+
+def _members(value: set[Any] | frozenset[Any], depth: int) -> bytes:
+    """Sort the members: equal sets have equal bytes, whatever order this process keeps them in."""
+    return _pack([msgspec.Raw(m) for m in sorted(_pack(_plain(m, depth + 1)) for m in value)])
 
 
 def _as_base(value: Any) -> Any:
@@ -151,8 +159,6 @@ def _datetime_text(value: dt.datetime | dt.time) -> str:
     return f"{value.fold} {value.isoformat()}"
 
 
-_MEMBERS: Final[dict[type, int]] = {tuple: TUPLE, set: SET, frozenset: FROZENSET}
-
 _WRITERS: Final[dict[type, tuple[int, Callable[[Any], str]]]] = {
     dt.datetime: (DATETIME, _datetime_text),
     dt.date: (DATE, dt.date.isoformat),
@@ -175,25 +181,24 @@ _BASES: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
 )
 
 
-def _problems(value: Any, path: str, depth: int) -> Iterator[str]:
+def _problem(value: Any, path: str, depth: int) -> str | None:
     """Name what cannot cross in ``value``, first things first."""
     if isinstance(value, dict):
         parts = [(f"a key of {path}", key) for key in value]
-        parts += [(f"{path}[{shown(key)}]", item) for key, item in value.items()]
+        parts += [(f"{path}[{brief(key)}]", item) for key, item in value.items()]
     elif isinstance(value, list | tuple | set | frozenset):
         parts = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
     else:
-        if type(value) not in _WRITERS and not isinstance(value, _LEAVES):
-            yield (
-                f"{path} is of type {type(value).__name__}, which cannot cross; plain values can: "
-                "None, bool, numbers, text, bytes, list, tuple, dict, set, dates, Decimal, UUID"
-            )
-        return
+        if type(value) in _WRITERS or isinstance(value, _LEAVES):
+            return None
+        return (
+            f"{path} is of type {type(value).__name__}, which cannot cross; plain values can: "
+            "None, bool, numbers, text, bytes, list, tuple, dict, set, dates, Decimal, UUID"
+        )
     if depth >= MAX_DEPTH:
-        yield f"{path:.60}… is nested more than {MAX_DEPTH} levels deep (or contains itself)"
-        return
-    for name, part in parts:
-        yield from _problems(part, name, depth + 1)
+        return f"{path:.60}… is nested more than {MAX_DEPTH} levels deep (or contains itself)"
+    problems = (_problem(part, name, depth + 1) for name, part in parts)
+    return next((problem for problem in problems if problem is not None), None)
 
 
 _LEAVES: Final = (str, int, float, bytes, type(None))
@@ -204,9 +209,9 @@ _LEAVES: Final = (str, int, float, bytes, type(None))
 
 def _decoder(uuid: Callable[[UUID], Any] | None, depth: int) -> Callable[[bytes], Any]:
     def extension(code: int, data: memoryview) -> Any:
-        if depth >= MAX_DEPTH:
-            raise CodecError(f"nested more than {MAX_DEPTH} levels deep")
         if code in _COLLECTORS:
+            if depth >= MAX_DEPTH:
+                raise CodecError(f"nested more than {MAX_DEPTH} levels deep")
             return _COLLECTORS[code](_decoder(uuid, depth + 1)(bytes(data)))
         if code == UUID_ and uuid is not None:
             return uuid(UUID(str(data, "ascii")))

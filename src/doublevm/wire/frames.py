@@ -32,6 +32,38 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 # --- host to parent ---------------------------------------------------------------------------
 
 
+class Expression(Frame, frozen=True):
+    """A regular expression, to be compiled again."""
+
+    pattern: str
+    flags: int
+
+
+class Detector(Frame, frozen=True):
+    """A pattern of the host's own; ``function`` is pickled by value."""
+
+    id: Name
+    description: str
+    function: bytes
+
+
+class Validation(Frame, frozen=True):
+    """ParentValidation, for the way to the parent VM. See there for the fields."""
+
+    validate_operation_names: bool
+    allowed_operation_pattern: Expression | None
+    blocked_operation_patterns: tuple[Expression, ...]
+    max_operations_per_second: int
+    on_rate_limit: Literal["deny", "wait"]
+    block_suspicious_sequences: bool
+    suspicious_patterns: tuple[Detector, ...]
+    disabled_patterns: tuple[str, ...]
+    sequence_window: float
+    rapid_enumeration_threshold: int
+    rapid_enumeration_window: float
+    rapid_enumeration_overrides: dict[str, int]
+
+
 class Configure(Frame, frozen=True, tag="configure"):
     """First frame of a pair's life: what this enclave's parent VM must know."""
 
@@ -42,6 +74,23 @@ class Configure(Frame, frozen=True, tag="configure"):
     auto_may_use_cpython: bool
     monty_binary: str | None
     """Where the monty worker is installed."""
+    validation: Validation | None
+    """What is judged; None if judging is switched off."""
+
+
+class Remembered(Frame, frozen=True):
+    """One operation that was judged."""
+
+    name: str
+    args: bytes
+    timestamp: float
+    allowed: bool
+
+
+class Remember(Frame, frozen=True, tag="remember"):
+    """Operations that an earlier pair of this enclave has judged, oldest first."""
+
+    entries: tuple[Remembered, ...]
 
 
 class RunLimits(Frame, frozen=True):
@@ -176,7 +225,7 @@ class Broken(Frame, frozen=True, tag="broken"):
     frame: Name = ""
 
 
-HostFrame = Configure | Run | Returned | Raised | EndSession
+HostFrame = Configure | Remember | Run | Returned | Raised | EndSession
 ParentFrame = Ready | Started | Call | Denied | Output | Done | Failed | Broken
 
 

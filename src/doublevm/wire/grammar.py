@@ -23,7 +23,7 @@ Table = dict[str, dict[type, str]]
 HOST_SIDE: Final[Table] = {
     "new": {f.Configure: "configuring"},
     "configuring": {f.Ready: "idle"},
-    "idle": {f.Run: "starting", f.EndSession: "idle"},
+    "idle": {f.Remember: "idle", f.Run: "starting", f.EndSession: "idle"},
     # Refused programs fail without ever being started.
     "starting": {f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
     "running": {
@@ -41,7 +41,13 @@ HOST_SIDE: Final[Table] = {
 PARENT_SIDE: Final[Table] = {
     "new": {f.Configure: "idle"},
     # Answers still under way when a run was stopped arrive in idle or in the next run.
-    "idle": {f.Run: "running", f.EndSession: "idle", f.Returned: "idle", f.Raised: "idle"},
+    "idle": {
+        f.Remember: "idle",
+        f.Run: "running",
+        f.EndSession: "idle",
+        f.Returned: "idle",
+        f.Raised: "idle",
+    },
     "running": {
         f.Returned: "running",
         f.Raised: "running",

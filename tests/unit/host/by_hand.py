@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from doublevm.host import run as r
 from doublevm.host.handlers import Handlers
+from doublevm.host.trail import Trail
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode
 
@@ -49,17 +50,17 @@ class ByHand:
     def __init__(
         self,
         *,
-        history: list[AuditRecord] | None = None,
+        history: Trail | None = None,
         on_output: Callable[[str, str], None] | None = None,
         **handlers: Any,
     ) -> None:
-        self.history = history if history is not None else []
+        self.trail = history if history is not None else Trail()
         self.seconds = 100.0
         frame = f.Run(7, "1", encode({}), "auto", session=False, full_traceback=True, limits=LIMITS)
         self.run = r.HostRun(
             frame,
             Handlers(handlers.get("tools", [add]), handlers.get("tool_handler")),
-            self.history,
+            self.trail,
             buffer=1.5,
             now=lambda: 1_700_000_000.0,
             clock=lambda: self.seconds,
@@ -68,6 +69,10 @@ class ByHand:
         self.steps = self.run.steps()
         assert next(self.steps) == r.Send(frame)
         assert self.tell(None) == r.Next()
+
+    @property
+    def history(self) -> tuple[AuditRecord, ...]:
+        return self.trail.records
 
     def tell(self, answer: Any) -> r.Effect:
         """Answer the last effect; return the next one."""

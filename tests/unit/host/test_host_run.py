@@ -165,16 +165,6 @@ def test_a_handler_that_ends_after_the_host_gave_up_changes_nothing() -> None:
     assert hand.history[0].outcome == "abandoned"
 
 
-def test_numbers_go_on_over_the_runs_of_an_enclave() -> None:
-    first = ByHand().start()
-    first.tell(denied())
-    first.end(done())
-    second = ByHand(history=first.history).start()
-    second.tell(denied())
-    (record,) = second.end(done()).audit
-    assert (record.number, [each.number for each in second.history]) == (2, [1, 2])
-
-
 def test_whether_it_has_started() -> None:
     hand = ByHand()
     assert not hand.run.has_started

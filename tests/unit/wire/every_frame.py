@@ -24,7 +24,8 @@ USAGE: Final = f.Usage(0.5, 1000)
 EXAMPLES: Final[dict[type, msgspec.Struct]] = {
     type(frame): frame
     for frame in (
-        f.Configure(f.VERSION, (), catch_all=False, auto_may_use_cpython=True, monty_binary=None),
+        f.Configure(f.VERSION, (), False, True, None, None),
+        f.Remember((f.Remembered("a:b", b"\x80", 1.5, True),)),
         f.Run(1, "1", b"\x80", "auto", session=False, full_traceback=True, limits=LIMITS),
         f.Returned(1, 1, b"\xc0"),
         f.Raised(1, 1, "ValueError", "message"),

@@ -1,0 +1,69 @@
+"""Patterns of the host's own: functions that look at an operation and what went before.
+
+They are the host's code but judged like a guest's: each gets copies, and one that raises, takes too
+long or answers anything but True or False denies the operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from doublevm.verdict import Deny
+from doublevm.wire.codec import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from doublevm.history import OperationHistoryEntry
+    from doublevm.policy import SuspiciousPattern
+
+Patience = Callable[[Callable[[], object]], object]
+"""Calls a function and returns its answer; raises an exception in it when it takes too long."""
+
+
+def judge_custom(
+    patterns: Sequence[SuspiciousPattern],
+    name: str,
+    args: bytes,
+    history: Callable[[], list[OperationHistoryEntry]],
+    patience: Patience | None,
+) -> Deny | None:
+    """Ask each pattern in turn.
+
+    Args:
+        patterns: the patterns.
+        name: the operation's name.
+        args: its arguments, encoded: each pattern gets a copy.
+        history: gives a list of earlier operations, likewise.
+        patience: limits each one's time; None sets no limit.
+    """
+    for pattern in patterns:
+        denial = _ask(pattern, name, args, history, patience or _for_ever)
+        if denial is not None:
+            return denial
+    return None
+
+
+def _for_ever(ask: Callable[[], object]) -> object:
+    return ask()
+
+
+def _ask(
+    pattern: SuspiciousPattern,
+    name: str,
+    args: bytes,
+    history: Callable[[], list[OperationHistoryEntry]],
+    patience: Patience,
+) -> Deny | None:
+    try:
+        found = patience(lambda: pattern.detect(name, decode(args), history()))
+    # The border to the host's function. SystemExit and the like are no verdict either.
+    except BaseException as error:  # noqa: BLE001
+        return Deny("sequence", pattern.id, f"its pattern failed ({type(error).__name__})")
+    if found is True:
+        return Deny("sequence", pattern.id, pattern.description)
+    if found is not False:
+        kind = type(found).__name__
+        return Deny("sequence", pattern.id, f"its pattern returned {kind}, not True or False")
+    return None

@@ -1,0 +1,106 @@
+"""An enclave's audit records, from the first attempt of its first run on."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from doublevm.audit import GENESIS, AuditRecord, Outcome
+from doublevm.verdict import Allow
+from doublevm.wire.codec import encode
+from doublevm.wire.frames import Remembered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from doublevm.verdict import Verdict
+
+
+class RunEndedError(Exception):
+    """An operation came from a run that has been given up: it must not be begun."""
+
+
+class Trail:
+    """Appended to when an operation is learnt of, before its handler runs; sealed run by run.
+
+    The thread of a run that was given up may still be on its way with a call, or back from a
+    handler. What it brings then comes too late, wholly: hence the lock.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._records: list[AuditRecord] = []
+        self._sealed = self._ended_run = 0
+        self._lock = threading.Lock()
+
+    @property
+    def records(self) -> tuple[AuditRecord, ...]:
+        """All records; those of a run under way are not sealed yet."""
+        return tuple(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def since(self, place: int) -> tuple[AuditRecord, ...]:
+        """Return the records from ``place`` on."""
+        return tuple(self._records[place:])
+
+    def add(
+        self,
+        run: int,
+        timestamp: float,
+        operation: str,
+        arguments: Mapping[str, Any],
+        verdict: Verdict,
+    ) -> int:
+        """Record an attempt; return its place.
+
+        Raises:
+            RunEndedError: the run has ended.
+        """
+        outcome: Outcome = "pending" if isinstance(verdict, Allow) else "denied"
+        with self._lock:
+            if run <= self._ended_run:
+                raise RunEndedError
+            place = len(self._records)
+            self._records.append(
+                AuditRecord(place + 1, run, timestamp, operation, arguments, verdict, outcome, 0.0)
+            )
+        return place
+
+    def ended(self, place: int, outcome: Outcome, duration: float) -> None:
+        """Record how an allowed operation ended."""
+        with self._lock:
+            if place >= self._sealed:
+                record = self._records[place]
+                self._records[place] = replace(record, outcome=outcome, duration=duration)
+
+    def seal(self, run: int) -> None:
+        """End a run and chain its records; what is pending then was abandoned."""
+        with self._lock:
+            self._ended_run = max(run, self._ended_run)
+            self._seal()
+
+    def _seal(self) -> None:
+        previous = self._records[self._sealed - 1].hash if self._sealed else GENESIS
+        for place in range(self._sealed, len(self._records)):
+            record = self._records[place]
+            if record.outcome == "pending":
+                record = replace(record, outcome="abandoned")
+            self._records[place] = record = record.sealed(previous)
+            previous = record.hash
+        self._sealed = len(self._records)
+
+    def remembered(self, since: float) -> list[Remembered]:
+        """Return what a new parent VM has to know: the attempts since a time, oldest first."""
+        recent: list[Remembered] = []
+        last = float("inf")
+        for record in reversed(self._records):
+            if record.timestamp <= since:
+                break
+            # The system's clock may have been set back between two records.
+            last = min(last, record.timestamp)
+            args = encode(dict(record.arguments))
+            recent.append(Remembered(record.operation, args, last, record.verdict.allowed))
+        return recent[::-1]

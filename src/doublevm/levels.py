@@ -1,0 +1,79 @@
+"""Security levels: presets as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from doublevm.errors import ConfigError
+from doublevm.limits import Limits
+
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelSettings:
+    """What a security level sets."""
+
+    limits: Limits
+    """Limits of a run; explicit ones override field by field."""
+    full_traceback: bool
+    """Whether results carry the guest's full traceback, or only message and line."""
+    auto_may_use_cpython: bool
+    """Whether ``engine="auto"`` may move a program to the cpython engine."""
+
+
+class SecurityLevel(Enum):
+    """Presets from tight to loose; accepted by value or by name."""
+
+    STRICT = "STRICT"
+    SECURE = "SECURE"
+    STANDARD = "STANDARD"
+    PERMISSIVE = "PERMISSIVE"
+
+    @property
+    def settings(self) -> LevelSettings:
+        """The settings this level stands for."""
+        return _SETTINGS[self]
+
+    @classmethod
+    def of(cls, level: object) -> SecurityLevel:
+        """Return the level itself or the one of that name.
+
+        Raises:
+            ConfigError: there is no such level.
+        """
+        if isinstance(level, SecurityLevel):
+            return level
+        known = ", ".join(member.name for member in cls)
+        if not isinstance(level, str) or level not in cls.__members__:
+            raise ConfigError(f"security_level must be one of {known}, not {level!r}")
+        return cls[level]
+
+
+def _limits(
+    timeout: float, memory: int, calls: int, output: int, prints: int, denied: int = 100
+) -> Limits:
+    return Limits(
+        timeout=timeout,
+        memory=memory * MIB,
+        max_tool_calls=calls,
+        max_output_bytes=output,
+        max_prints=prints,
+        max_denied=denied,
+    )
+
+
+def _settings(limits: Limits, *, traceback: bool = True, cpython: bool = True) -> LevelSettings:
+    return LevelSettings(limits=limits, full_traceback=traceback, auto_may_use_cpython=cpython)
+
+
+_SETTINGS: Final = {
+    SecurityLevel.STRICT: _settings(
+        _limits(5.0, 64, 10, 64 * 1024, 100), traceback=False, cpython=False
+    ),
+    SecurityLevel.SECURE: _settings(_limits(15.0, 128, 50, 256 * 1024, 500), traceback=False),
+    SecurityLevel.STANDARD: _settings(_limits(30.0, 256, 100, MIB, 1000)),
+    SecurityLevel.PERMISSIVE: _settings(_limits(60.0, 512, 1000, 10 * MIB, 10_000)),
+}

@@ -1,0 +1,45 @@
+"""How long a detector may think: a timer of this process interrupts it."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+DETECT_SECONDS: Final = 1.0
+"""A detector judges one operation; a thousandth of this is plenty."""
+
+
+class TooSlowError(BaseException):
+    """A detector has not answered in time. No Exception, so that it is not caught on the way."""
+
+
+def patience(ask: Callable[[], object]) -> object:
+    """Return the answer of ``ask``.
+
+    Raises:
+        TooSlowError: within ``ask``, when it takes too long; repeated, should it be caught there.
+    """
+    waiting = True
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        if waiting:
+            raise TooSlowError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, DETECT_SECONDS, DETECT_SECONDS / 10)
+        return ask()
+    finally:
+        # INVARIANT: nothing but ``ask`` is interrupted. Python runs signal handlers at calls and
+        # jumps only, so there is no moment between the try block and this. A context manager would
+        # have one: at the entry of its ``__exit__``.
+        waiting = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        # The default action would end this process, should a last signal be on its way to another
+        # thread; this handler does nothing any more.
+        if callable(before):
+            signal.signal(signal.SIGALRM, before)

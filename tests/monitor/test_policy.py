@@ -1,0 +1,186 @@
+"""The settings: what is wrong is found at construction, and the message names the field."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import pytest
+
+from doublevm.errors import ConfigError
+from doublevm.host.policy import validation_frame
+from doublevm.parent.policy import validation_of
+from doublevm.policy import MOST, DoubleVM, ParentValidation, SuspiciousPattern
+from doublevm.shapes import brief
+from doublevm.wire.frames import Validation, encode_frame, frame_decoder
+
+HUGE = 10**5000
+NAN, INF = float("nan"), float("inf")
+
+BAD_BOOLS: list[Any] = [None, 0, 1, "yes", ""]
+BAD_COUNTS: list[Any] = [None, -1, 1.0, "10", True, False, MOST + 1, HUGE, -HUGE]
+BAD_SECONDS: list[Any] = [None, 0, 0.0, -1.0, "1", True, NAN, INF, -INF, HUGE, -HUGE]
+BAD_LISTS: list[Any] = [None, 1, "text", b"bytes", True]
+BAD_EXPRESSIONS: list[Any] = ["(", "[a", "a{2,1}", b"a", re.compile(b"a"), 1, ["a"], "\ud800"]
+
+BAD_VALIDATIONS: list[Any] = [None, {}, True, ParentValidation]
+
+WRONG: dict[str, list[Any]] = {
+    "validate_operation_names": BAD_BOOLS,
+    "allowed_operation_pattern": BAD_EXPRESSIONS,
+    "blocked_operation_patterns": [*BAD_LISTS, [None], *([bad] for bad in BAD_EXPRESSIONS)],
+    "max_operations_per_second": [0, *BAD_COUNTS],
+    "on_rate_limit": [None, "", "DENY", "drop", 1, [], ("deny",)],
+    "block_suspicious_sequences": BAD_BOOLS,
+    "suspicious_patterns": [*BAD_LISTS, [None], [lambda *_: False], ["EXFIL_LIST_SEND"]],
+    "disabled_patterns": [*BAD_LISTS, ["NONE"], ["exfil_list_send"], [None], [["BULK_OPERATION"]]],
+    "sequence_window": BAD_SECONDS,
+    "rapid_enumeration_threshold": BAD_COUNTS,
+    "rapid_enumeration_window": BAD_SECONDS,
+    "rapid_enumeration_overrides": [
+        *BAD_LISTS,
+        [("a", 1)],
+        {1: 1},
+        {"no name": 1},
+        {"": 1},
+        {"\ud800": 1},
+        *({"a": bad} for bad in BAD_COUNTS),
+    ],
+}
+
+RIGHT: dict[str, list[Any]] = {
+    "validate_operation_names": [True, False],
+    "allowed_operation_pattern": [None, "", "a|b", re.compile("a", re.IGNORECASE)],
+    "blocked_operation_patterns": [[], (), ["a", re.compile("b")], {"a"}, iter(["a"])],
+    "max_operations_per_second": [1, MOST],
+    "on_rate_limit": ["deny", "wait"],
+    "block_suspicious_sequences": [True, False],
+    "suspicious_patterns": [[], ()],
+    "disabled_patterns": [["BULK_OPERATION"], ("EXFIL_LIST_SEND", "EXFIL_LIST_SEND")],
+    "sequence_window": [1, 0.001, 1e9],
+    "rapid_enumeration_threshold": [0, MOST],
+    "rapid_enumeration_window": [1, 0.001],
+    "rapid_enumeration_overrides": [{}, {"a": 0}, {"users:list": MOST}],
+}
+
+CASES = [(field, value) for field, values in WRONG.items() for value in values]
+
+
+def test_every_field_is_in_the_tables() -> None:
+    fields = [field.name for field in dataclasses.fields(ParentValidation)]
+    assert list(WRONG) == list(RIGHT) == fields
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), CASES, ids=[f"{field}-{brief(value, 20)}" for field, value in CASES]
+)
+def test_a_wrong_value_is_refused(field: str, value: Any) -> None:
+    if field == "allowed_operation_pattern":
+        assert value is not None
+    with pytest.raises(ConfigError) as caught:
+        ParentValidation(**{field: value})
+    assert str(caught.value).startswith(f"parent_validation.{field}")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("field", RIGHT)
+def test_right_values_are_taken(field: str) -> None:
+    for value in RIGHT[field]:
+        ParentValidation(**{field: value})
+
+
+def test_the_defaults() -> None:
+    made = ParentValidation()
+    values = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
+    assert values == {
+        "validate_operation_names": True,
+        "allowed_operation_pattern": None,
+        "blocked_operation_patterns": (),
+        "max_operations_per_second": 100,
+        "on_rate_limit": "deny",
+        "block_suspicious_sequences": True,
+        "suspicious_patterns": (),
+        "disabled_patterns": (),
+        "sequence_window": 60.0,
+        "rapid_enumeration_threshold": 10,
+        "rapid_enumeration_window": 5.0,
+        "rapid_enumeration_overrides": {},
+    }
+    assert DoubleVM() == DoubleVM(
+        enabled=True, parent_timeout_buffer=1.0, parent_validation=ParentValidation()
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("enabled", bad) for bad in BAD_BOOLS),
+        *(("parent_timeout_buffer", bad) for bad in BAD_SECONDS),
+        *(("parent_validation", bad) for bad in BAD_VALIDATIONS),
+    ],
+    ids=lambda value: brief(value, 20),
+)
+def test_the_double_vm_refuses_wrong_values(field: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"^double_vm\.{field} must be "):
+        DoubleVM(**{field: value})
+
+
+def pattern(**changes: Any) -> SuspiciousPattern:
+    made = {"id": "MINE", "description": "", "detect": lambda *_: False, **changes}
+    return SuspiciousPattern(**made)
+
+
+@pytest.mark.parametrize("made", [ParentValidation(), DoubleVM(), pattern()])
+def test_they_are_frozen(made: Any) -> None:
+    for field in dataclasses.fields(made):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(made, field.name, getattr(made, field.name))
+        with pytest.raises(TypeError):
+            type(made)(getattr(made, field.name))
+    assert not hasattr(made, "__dict__")
+
+
+def test_collections_are_taken_over_not_shared() -> None:
+    blocked, overrides = ["a"], {"users:list": 1}
+    made = ParentValidation(
+        blocked_operation_patterns=blocked,  # type: ignore[arg-type]  # a list will do
+        rapid_enumeration_overrides=overrides,
+    )
+    blocked.append("b")
+    overrides["users:list"] = 99
+    assert made.blocked_operation_patterns == (re.compile("a"),)
+    assert made.rapid_enumeration_overrides == {"users:list": 1}
+    with pytest.raises(TypeError):
+        made.rapid_enumeration_overrides["users:list"] = 99  # type: ignore[index]  # what is tested
+
+
+def test_the_way_to_the_parent_vm_changes_nothing() -> None:
+    made = ParentValidation(
+        validate_operation_names=False,
+        allowed_operation_pattern=re.compile("a # b", re.IGNORECASE | re.VERBOSE),
+        blocked_operation_patterns=("x", re.compile("y", re.DOTALL)),
+        max_operations_per_second=7,
+        on_rate_limit="wait",
+        suspicious_patterns=(pattern(description="mine", detect=len),),
+        disabled_patterns=("BULK_OPERATION",),
+        sequence_window=7,
+        rapid_enumeration_threshold=3,
+        rapid_enumeration_window=2.5,
+        rapid_enumeration_overrides={"a": 0},
+    )
+    sent = encode_frame(validation_frame(made))
+    assert validation_of(frame_decoder(Validation)(sent)) == made
+
+
+def test_functions_too_large_to_send_are_refused() -> None:
+    large = "x" * 600_000
+    made = [pattern(id=f"P{i}", detect=lambda *_, i=i: large[i] == "y") for i in range(2)]
+    validation_frame(ParentValidation(suspicious_patterns=tuple(made[:1])))
+    with pytest.raises(ConfigError, match=r"^parent_validation.suspicious_patterns: their func"):
+        validation_frame(ParentValidation(suspicious_patterns=tuple(made)))
+
+
+def test_patterns_that_are_off_are_not_sent() -> None:
+    made = ParentValidation(suspicious_patterns=(pattern(),), block_suspicious_sequences=False)
+    assert validation_frame(made).suspicious_patterns == ()
