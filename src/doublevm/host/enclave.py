@@ -349,7 +349,7 @@ class _Driver:
             case r.Send(frame=frame):
                 return self._link.send(frame)
             case r.Next():
-                return _raise_errors(self._link.next())
+                return self._link.next()
             case r.Clock(seconds=seconds):
                 self._deadline = time.monotonic() + seconds
                 self._started = True
@@ -393,9 +393,3 @@ class _Driver:
         if error is not None:
             raise error
         return value
-
-
-def _raise_errors(arrival: Any) -> Any:
-    if isinstance(arrival, BaseException):
-        raise arrival
-    return arrival

@@ -83,11 +83,14 @@ class PairLink:
                 if frame is not None:
                     return frame
                 if not self._arrivals.empty():
-                    return self._arrivals.get()
+                    arrival = self._arrivals.get()
+                    if isinstance(arrival, BaseException):
+                        raise arrival
+                    return arrival
                 self._wait(writing=False)
 
     def wake(self, arrival: Any) -> None:
-        """Have ``next`` return ``arrival``. From any thread."""
+        """Have ``next`` return ``arrival``, or raise it if it is an exception. From any thread."""
         self._arrivals.put(arrival)
         with self._wake_lock:
             if not self._closed:

@@ -36,7 +36,7 @@ class Expression(Frame, frozen=True):
     """A regular expression, to be compiled again."""
 
     pattern: str
-    flags: int
+    flags: Number
 
 
 class Detector(Frame, frozen=True):
@@ -53,15 +53,15 @@ class Validation(Frame, frozen=True):
     validate_operation_names: bool
     allowed_operation_pattern: Expression | None
     blocked_operation_patterns: tuple[Expression, ...]
-    max_operations_per_second: int
+    max_operations_per_second: Number
     on_rate_limit: Literal["deny", "wait"]
     block_suspicious_sequences: bool
     suspicious_patterns: tuple[Detector, ...]
     disabled_patterns: tuple[str, ...]
     sequence_window: float
-    rapid_enumeration_threshold: int
+    rapid_enumeration_threshold: Number
     rapid_enumeration_window: float
-    rapid_enumeration_overrides: dict[str, int]
+    rapid_enumeration_overrides: dict[str, Number]
 
 
 class Configure(Frame, frozen=True, tag="configure"):
