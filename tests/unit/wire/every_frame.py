@@ -80,6 +80,13 @@ def _values(annotation: Any) -> st.SearchStrategy[Any]:
         float: st.floats(allow_nan=False), f.Number | None: st.none() | NUMBERS,
         float | None: st.none() | st.floats(allow_nan=False), int: st.integers(-(2**63), 2**64 - 1),
         tuple[ToolSpec, ...]: st.just((ToolSpec("tool", ()),)) | st.just(()),
+        f.Validation | None: st.none() | st.deferred(lambda: frames_of(f.Validation)),
+        f.Expression | None: st.none() | st.builds(f.Expression, TEXT, NUMBERS),
+        tuple[f.Expression, ...]: st.tuples(st.builds(f.Expression, TEXT, NUMBERS)),
+        tuple[f.Detector, ...]: st.tuples(st.builds(f.Detector, TEXT, TEXT, PAYLOADS)),
+        tuple[f.Remembered, ...]: st.deferred(lambda: st.tuples(frames_of(f.Remembered))),
+        dict[str, f.Number]: st.dictionaries(TEXT, NUMBERS, max_size=3),
+        tuple[str, ...]: st.tuples(TEXT),
         dict[int, i.Value | i.Error]: st.dictionaries(
             NUMBERS, st.builds(i.Value, PAYLOADS) | st.builds(i.Error, TEXT, TEXT), max_size=3
         ),
