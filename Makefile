@@ -7,6 +7,14 @@ BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
 CACHES   := .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
+# What decides whether an operation is let through, and the tests of just that.
+JUDGING  := src/doublevm/barriers/*,src/doublevm/wire/*
+JUDGING  := $(JUDGING),src/doublevm/monitor.py,src/doublevm/history.py,src/doublevm/state.py
+JUDGING  := $(JUDGING),src/doublevm/policy.py,src/doublevm/levels.py,src/doublevm/audit.py
+JUDGING  := $(JUDGING),src/doublevm/operation.py,src/doublevm/verdict.py
+JUDGING_TESTS := tests/barriers tests/monitor tests/unit/wire tests/unit/test_bind.py \
+    tests/unit/test_exceptions.py
+
 # make says so when its own output is a terminal; colour is for terminals only.
 ifneq ($(MAKE_TERMOUT),)
 ifndef NO_COLOR
@@ -28,7 +36,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check pytest pytest-3.13 soak bench lock clean
+.PHONY: help setup demo test check coverage pytest pytest-3.13 soak bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,7 +52,7 @@ demo: setup ## run the example: a real task, a hostile program, a refused one
 	@# It has to be refused: exit code 1, the guest's fault, and no other.
 	$(call doublevm,run $(EXAMPLE)/refused.py); test $$? -eq 1
 
-test: check pytest pytest-3.13 ## every check and every test
+test: check coverage pytest pytest-3.13 ## every check and every test
 
 check: setup ## the static checks: ruff, mypy, import-linter
 	$(call step,ruff)
@@ -54,6 +62,11 @@ check: setup ## the static checks: ruff, mypy, import-linter
 	@$(BIN)/mypy
 	$(call step,import-linter)
 	@$(BIN)/lint-imports --no-logo
+
+coverage: setup ## the judging core's own tests must reach every line and branch of it
+	$(call step,coverage of the judging core)
+	@$(BIN)/python -m pytest --quiet --numprocesses 4 --cov --cov-report= $(JUDGING_TESTS)
+	@$(BIN)/python -m coverage report --include '$(JUDGING)' --fail-under 100
 
 # Much of the tests' time is waiting for timeouts: four at a time also suit two cores.
 pytest: setup
@@ -70,7 +83,8 @@ soak: setup ## 1,000 runs of good and bad guests in one process; some minutes
 	$(call step,soak)
 	@DOUBLEVM_SOAK_RUNS=1000 $(BIN)/python -m pytest --quiet --timeout 1800 tests/soak
 
-bench: setup ## how a busy machine's event loop fares beside guests
+bench: setup ## what judging costs, and how an event loop fares beside busy guests
+	@$(BIN)/python benchmarks/judging.py
 	@$(BIN)/python benchmarks/ticker.py
 	@$(BIN)/python benchmarks/ticker.py --engine cpython
 
