@@ -50,7 +50,8 @@ def fake_parent(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
 def fake_inner(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
     """Have the cpython engine of this process start a fake inner VM."""
 
-    def command(_module: str, read_fd: int, write_fd: int, _parent: int) -> list[str]:
-        return fake_command(read_fd, write_fd, *steps)
+    def command(_module: str, *arguments: int) -> list[str]:
+        *fds, _parent = arguments
+        return fake_command("template", *fds, *steps)
 
-    monkeypatch.setattr("doublevm.engines.cpython.python_command", command)
+    monkeypatch.setattr("doublevm.engines.template.python_command", command)

@@ -50,9 +50,9 @@ def all_end(processes: list[Process]) -> bool:
 @pytest.mark.parametrize("state", STATES)
 def test_killed(driver: str, engine: str, state: str) -> None:
     with host(driver, engine, state, "killed") as (process, vms):
-        # A cpython inner VM ends with its run; a monty worker waits for the next one.
-        both = engine == "monty" or state != "idle"
-        assert len(vms) == (2 if both else 1)
+        # A cpython guest ends with its run; its template, or a monty worker, waits for the next.
+        guest = engine == "cpython" and state != "idle"
+        assert len(vms) == (3 if guest else 2)
         assert all(is_alive(vm.pid) for vm in vms)
         process.kill()
         assert all_end(vms), [vm for vm in vms if is_alive(vm.pid)]

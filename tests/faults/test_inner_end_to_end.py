@@ -30,9 +30,9 @@ BOOT = """
 import json, sys
 sys.path += sys.argv.pop(1).split("\\n")
 before, steps = json.loads(sys.argv.pop(1))
-import doublevm.engines.cpython as engine
-engine.python_command = lambda module, read_fd, write_fd, parent: [
-    *before, str(read_fd), str(write_fd), *steps
+import doublevm.engines.template as engine
+engine.python_command = lambda module, *arguments: [
+    *before, *(str(each) for each in arguments[:4]), *steps
 ]
 from doublevm.parent.__main__ import main
 main()
@@ -47,7 +47,7 @@ def host(monkeypatch: pytest.MonkeyPatch, driver: Driver, *steps: str, **options
     """Run a program with real parent VM and a fake inner VM."""
 
     def command(read_fd: int, write_fd: int) -> list[str]:
-        told = json.dumps([fake_command(), steps])
+        told = json.dumps([fake_command("template"), steps])
         folders = "\n".join(package_folders())
         return [sys.executable, "-I", "-S", "-c", BOOT, folders, told, str(read_fd), str(write_fd)]
 

@@ -69,6 +69,7 @@ NO_FRAMES = {
 @contextlib.contextmanager
 def engine() -> Iterator[CPythonEngine]:
     made = CPythonEngine()
+    made.begin()
     try:
         yield made
     finally:
@@ -77,7 +78,7 @@ def engine() -> Iterator[CPythonEngine]:
 
 def drive(made: CPythonEngine) -> Any:
     """Go as far as the inner VM lets us; return the last step."""
-    made.prepare(2**26, 5.0)
+    made.prepare(2**26, 5.0, keep=False)
     step = made.start(PROGRAM, lambda _stream, _text: None)
     while isinstance(step, Call | Wait):
         wait_for_it(made)
@@ -88,7 +89,7 @@ def drive(made: CPythonEngine) -> Any:
 
 def wait_for_it(made: CPythonEngine) -> None:
     """Give the inner VM the time to speak out of turn, as a host does while a tool runs."""
-    select.select([made.watched_fd], [], [], 5)
+    select.select(made.watched_fds, [], [], 5)
 
 
 @pytest.mark.parametrize("pause", [[], ["pause"]], ids=["at once", "later"])
@@ -102,7 +103,7 @@ def test_a_frame_that_may_not_come_now(
 
     def speak_in_turn(made: CPythonEngine) -> None:
         if state == "idle":  # it speaks before it has been given a program
-            made.prepare(2**26, 5.0)
+            made.prepare(2**26, 5.0, keep=False)
             wait_for_it(made)
             made.check()
         drive(made)
@@ -155,7 +156,7 @@ def test_any_number_of_seconds_is_passed_on(
 ) -> None:
     fake_inner(monkeypatch, *UP_TO["running"], write(i.Wait(seconds)))
     with engine() as made:
-        made.prepare(2**26, 5.0)
+        made.prepare(2**26, 5.0, keep=False)
         step = made.start(PROGRAM, lambda _stream, _text: None)
         assert isinstance(step, Wait)
 
@@ -171,7 +172,7 @@ def test_a_flood_ends_when_it_is_killed(monkeypatch: pytest.MonkeyPatch) -> None
             if len(printed) == 1000:  # as the relay's limit on output does
                 made.kill()
 
-        made.prepare(2**26, 5.0)
+        made.prepare(2**26, 5.0, keep=False)
         with pytest.raises(EngineDiedError, match="signal 9"):
             made.start(PROGRAM, emit)
     assert len(printed) >= 1000
@@ -183,7 +184,7 @@ def test_an_honest_inner_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = ["read", write(i.Print("stdout", "x"), i.Wait(0.0)), "read", write(end)]
     fake_inner(monkeypatch, *UP_TO["calling"], *steps)
     with engine() as made:
-        made.prepare(2**26, 5.0)
+        made.prepare(2**26, 5.0, keep=False)
         call = made.start(PROGRAM, lambda _stream, _text: None)
         assert isinstance(call, Call)
         assert isinstance(made.resume(i.Value(encode(1))), Wait)

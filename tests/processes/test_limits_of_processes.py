@@ -37,7 +37,4 @@ def test_memory(paused: Callable[..., Pause], memory: int) -> None:
 @pytest.mark.parametrize("timeout", [7, 1000])
 def test_cpu_behind_the_parents_clock(paused: Callable[..., Pause], timeout: int) -> None:
     inner = paused("cpython", limits=Limits(timeout=timeout)).inner.pid
-    soft, hard = read_limits(inner)["cpu time"]
-    # What the process had used before comes on top: a second or two.
-    assert timeout + CPU_MARGIN < int(soft) < timeout + CPU_MARGIN + 60
-    assert hard == "unlimited"  # a session's next run is given more
+    assert read_limits(inner)["cpu time"] == (str(timeout + 1 + CPU_MARGIN),) * 2

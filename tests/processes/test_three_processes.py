@@ -24,10 +24,20 @@ def marked_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(MARKER, "a secret of the host")
 
 
+@pytest.mark.parametrize("engine", ["monty"], indirect=True)
 def test_host_parent_and_inner_are_three_processes(pause: Pause) -> None:
     assert {p.pid for p in pause.everything} == {pause.parent.pid, pause.inner.pid}
     assert pause.parent.parent == os.getpid()
     assert pause.inner.parent == pause.parent.pid
+
+
+@pytest.mark.parametrize("engine", ["cpython"], indirect=True)
+def test_a_cpython_guest_has_its_template_between(pause: Pause) -> None:
+    (template,) = [process for process in pause.everything if process.is_template]
+    assert len(pause.everything) == 3
+    assert pause.parent.parent == os.getpid()
+    assert template.parent == pause.parent.pid
+    assert pause.inner.parent == template.pid
 
 
 def test_both_run_below_the_hosts_priority(pause: Pause) -> None:
@@ -91,7 +101,7 @@ def test_the_cpython_inner_vm_is_limited(pause: Pause) -> None:
 def test_the_cpython_inner_vm_has_a_uid_of_its_own(pause: Pause) -> None:
     status = (pause.inner.folder / "status").read_text()
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    expected = str(FIRST_UID + pause.inner.pid)
+    expected = str(FIRST_UID + pause.inner.parent)  # its template took it
     assert fields["Uid"].split() == [expected] * 4
     assert fields["Gid"].split() == [expected] * 4
     assert fields["Groups"].strip() == ""

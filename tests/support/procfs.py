@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 PR_SET_CHILD_SUBREAPER = 36
 PARENT_VM = "doublevm.parent.__main__"
-INNER_VMS = ("doublevm.inner.__main__", "monty")
+TEMPLATE = "doublevm.inner.__main__"
+MONTY = "monty"
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,19 @@ class Process:
 
     @property
     def is_inner_vm(self) -> bool:
-        cpython, monty = INNER_VMS
-        return any(cpython in argument for argument in self.arguments) or (
-            bool(self.arguments) and Path(self.arguments[0]).name == monty
-        )
+        """Whether it runs guests: a monty worker, or what a template has forked."""
+        if self._is_of_template:
+            parent = _read(self.parent)
+            return parent is not None and parent._is_of_template
+        return bool(self.arguments) and Path(self.arguments[0]).name == MONTY
+
+    @property
+    def is_template(self) -> bool:
+        return self._is_of_template and not self.is_inner_vm
+
+    @property
+    def _is_of_template(self) -> bool:
+        return any(TEMPLATE in argument for argument in self.arguments)
 
 
 def adopt_orphans() -> None:

@@ -1,6 +1,7 @@
 """What every engine offers the parent VM, and the words both sides use.
 
-The parent calls ``prepare`` (start what is needed), then ``start``, and answers each step with
+The parent calls ``begin`` once, before it is sealed: no process can be started afterwards. For each
+run it calls ``prepare`` (have a fresh guest), then ``start``, and answers each step with
 ``resume`` until a Done or Failed; then ``finish``. An engine knows nothing of policy: it names
 what the guest attempts and is told what to answer.
 """
@@ -105,11 +106,15 @@ class Engine(Protocol):
     def name(self) -> EngineName:
         """The engine's name."""
 
-    def prepare(self, memory: int, timeout: float) -> None:
-        """Have a fresh guest ready, or keep the session's.
+    def begin(self) -> None:
+        """Start the processes. What fails is told by ``prepare``, if it ever comes to that."""
+
+    def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:
+        """Have a fresh guest ready, or the session's.
 
         Raises:
             EngineStartError: it cannot be started.
+            EngineDiedError: the inner VM died.
         """
 
     def start(self, program: Program, emit: Callable[[Any, str], None]) -> Step:
@@ -124,8 +129,12 @@ class Engine(Protocol):
         """Answer the last step and run up to the next one. Raises as ``start`` does."""
 
     @property
-    def watched_fd(self) -> int | None:
-        """A descriptor that turns readable when ``check`` has something to say, if there is one."""
+    def watched_fds(self) -> tuple[int, ...]:
+        """Descriptors of which one turns readable when ``check`` has something to say."""
+
+    @property
+    def spent(self) -> bool:
+        """Whether there can be no further guest."""
 
     def check(self) -> None:
         """Look after an inner VM that should be waiting for its answer.

@@ -1,10 +1,7 @@
-"""The cpython engine: a sealed process of real CPython, a fresh one for each run or session."""
+"""The cpython engine: a process of real CPython, a fresh fork for each run or session."""
 
 from __future__ import annotations
 
-import os
-import select
-import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.engines.base import (
@@ -19,7 +16,7 @@ from doublevm.engines.base import (
     Step,
     Wait,
 )
-from doublevm.launch import python_command
+from doublevm.engines.template import TemplateProcess
 from doublevm.wire import inner_frames as i
 from doublevm.wire.codec import CodecError, decode
 from doublevm.wire.frames import FrameError, Usage, encode_frame
@@ -27,48 +24,50 @@ from doublevm.wire.framing import FrameBuffer, pack
 from doublevm.wire.grammar import inner_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 CPU_MARGIN: Final = 2
 """Seconds of CPU beyond the timeout before the kernel ends the guest, should nobody else do."""
 
 
 class CPythonEngine:
-    """One cpython inner VM at a time."""
+    """A template, and one guest at a time."""
 
     name: Final = "cpython"
 
-    def __init__(self, module: str = "doublevm.inner.__main__") -> None:
-        """Start nothing yet. ``module`` is what the inner VM's process runs."""
-        self._module = module
-        self._process: subprocess.Popen[bytes] | None = None
-        self._used = Usage(0.0, 0)
+    def __init__(
+        self, packages: Sequence[str] = (), module: str = "doublevm.inner.__main__"
+    ) -> None:
+        """Start nothing yet.
 
-    def prepare(self, memory: int, timeout: float) -> None:  # noqa: ARG002 - monty needs them here
-        """Start the process and wait until it has imported everything."""
-        if self._process is not None:
-            return
-        self._buffer, self._grammar = FrameBuffer(), inner_side()
-        to_read, inner_writes = os.pipe()
-        inner_reads, to_write = os.pipe()
+        Args:
+            packages: modules to import beside the standard ones.
+            module: what the inner VM's process runs.
+        """
+        self._packages, self._module = packages, module
+        self._template: TemplateProcess | None = None
+        self._problem = EngineStartError("the cpython engine has ended")
+        self._alive = self._spent = False
+        self._used = self._before = Usage(0.0, 0)
+
+    def begin(self) -> None:
+        """Start the template, which prepares itself meanwhile."""
         try:
-            self._process = subprocess.Popen(
-                python_command(self._module, inner_reads, inner_writes, os.getpid()),
-                pass_fds=(inner_reads, inner_writes),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-            )
-        except OSError as error:
-            os.close(to_read)
-            os.close(to_write)
-            raise EngineStartError(f"the cpython engine cannot start: {error}") from error
-        finally:
-            os.close(inner_reads)
-            os.close(inner_writes)
-        self._read_fd, self._write_fd = to_read, to_write
+            self._template = TemplateProcess(self._module, self._packages)
+        except EngineStartError as error:
+            self._problem = error
+
+    def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:
+        """Have a guest forked and wait until it is sealed."""
+        if self._alive:
+            return
+        if self._template is None:
+            raise self._problem
+        self._buffer, self._grammar = FrameBuffer(), inner_side()
+        self._used = self._before = Usage(0.0, 0)
+        # What a session's later runs will need is not known.
+        self._process.fork(memory, 0 if keep else int(timeout) + 1 + CPU_MARGIN)
+        self._alive = True
         self._receive()
         self._end_turn()
 
@@ -76,16 +75,7 @@ class CPythonEngine:
         """Send the program; the process seals itself before it runs it."""
         self._emit = emit
         self._before = self._used
-        self._send(
-            i.Start(
-                program.source,
-                program.inputs,
-                program.tools,
-                int(program.timeout) + 1 + CPU_MARGIN,
-                program.memory,
-                program.keep,
-            )
-        )
+        self._send(i.Start(program.source, program.inputs, program.tools, program.keep))
         return self._step()
 
     def resume(self, reply: Reply) -> Step:
@@ -94,56 +84,63 @@ class CPythonEngine:
         return self._step()
 
     @property
-    def watched_fd(self) -> int:
-        """The pipe it speaks through: nothing may come before its answer."""
-        return self._read_fd
+    def watched_fds(self) -> tuple[int, ...]:
+        """The guest's pipe and the template's reports: nothing may come before its answer."""
+        return (self._process.read_fd, self._process.reports_fd)
+
+    @property
+    def spent(self) -> bool:
+        """Whether there will be no further guest."""
+        return self._spent
 
     def check(self) -> None:
         """Read what came out of turn, if anything did."""
-        if select.select([self._read_fd], [], [], 0)[0]:
+        if self._process.readable():
             self._receive()  # raises, as nothing may come now
 
     def kill(self) -> None:
-        """Kill the process."""
-        process = self._process
-        if process is not None:
-            process.kill()
+        """Kill the guest."""
+        if self._alive and self._template is not None:
+            self._template.kill_guest()
 
     def finish(self, *, keep: bool) -> Usage:
-        """End the process, unless it is kept for a session."""
-        if not keep:
-            self.close()
+        """End the guest, unless it is kept for a session."""
+        if not keep and self._alive:
+            self._end_guest()
         cpu = max(0.0, self._used.cpu_time - self._before.cpu_time)
         return Usage(cpu, self._used.peak_memory)
 
     def close(self) -> None:
-        """Kill and reap the process."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        os.close(self._read_fd)
-        os.close(self._write_fd)
-        process.wait()
+        """End the processes."""
+        template, self._template, self._alive = self._template, None, False
+        if template is not None:
+            self._spent = True
+            template.close()
+
+    @property
+    def _process(self) -> TemplateProcess:
+        assert self._template is not None
+        return self._template
+
+    def _end_guest(self) -> None:
+        self._alive = False
+        try:
+            ended = self._process.end_guest()
+        except EngineDiedError:
+            self.close()
+        else:
+            self._used = Usage(ended.cpu_time, ended.peak_memory)
 
     # --- frames -------------------------------------------------------------------------------
 
     def _send(self, frame: Any) -> None:
         self._grammar.step(frame)
-        data = memoryview(pack(encode_frame(frame)))
-        try:
-            while data:
-                data = data[os.write(self._write_fd, data) :]
-        except BrokenPipeError:
-            raise EngineDiedError(self._last_words()) from None
+        self._process.write(pack(encode_frame(frame)))
 
     def _receive(self) -> Any:
         try:
             while (data := self._buffer.take()) is None:
-                chunk = os.read(self._read_fd, 65536)
-                if not chunk:
-                    raise EngineDiedError(self._last_words())
-                self._buffer.feed(chunk)
+                self._buffer.feed(self._process.read())
             frame = i.decode_from_inner(data)
             self._grammar.step(frame)
         except FrameError as error:
@@ -181,13 +178,3 @@ class CPythonEngine:
                 return Done(value)
         self._used = frame.usage
         return Failed(frame.kind, frame.type_name, frame.message, frame.line, frame.traceback)
-
-    def _last_words(self) -> str:
-        assert self._process is not None
-        try:
-            status = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            return "the cpython inner VM closed its pipe"
-        if status < 0:
-            return f"the cpython inner VM was killed by signal {-status}"
-        return f"the cpython inner VM ended with status {status}"

@@ -62,30 +62,49 @@ class MontyEngine:
         self._pid: int | None = None
         self._pidfd: int | None = None
         self._snapshot: Any = None
+        self._problem = EngineStartError("the monty engine has ended")
         self._stuck = False
         self._stopped = threading.Event()
         self._before = Usage(0.0, 0)
 
-    def prepare(self, memory: int, timeout: float) -> None:
+    def begin(self) -> None:
+        """Start the worker."""
+        try:
+            self._start_worker()
+        # The border to pydantic-monty: whatever fails there is one thing to us.
+        except Exception as error:  # noqa: BLE001
+            self._problem = EngineStartError(f"the monty engine cannot start: {error}")
+            self.close()
+
+    def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:  # noqa: ARG002
         """Check out a fresh session, unless one is being kept."""
         if self._session is not None:
             return
         try:
             self._check_out(memory, timeout)
-        # The border to pydantic-monty: whatever fails there is one thing to us.
+        # As above.
         except Exception as error:
             raise EngineStartError(f"the monty engine cannot start: {error}") from error
 
-    def _check_out(self, memory: int, timeout: float) -> None:
+    def _start_worker(self) -> None:
         import pydantic_monty  # noqa: PLC0415 - 15 ms that cpython runs need not pay
 
+        if self._binary is None:
+            raise FileNotFoundError("its worker is missing; install pydantic-monty")
+        pool = pydantic_monty.Monty(
+            binary_path=self._binary, min_processes=1, max_processes=1, checkout_timeout=20
+        )
+        self._pool = pool.__enter__()
+        # A first session tells which process it is, and loads what is loaded late.
+        with self._pool.checkout(script_name="program") as session:
+            session.feed_start("1")
+            self._pid = session.worker_pid
+        if self._pid is not None and hasattr(os, "pidfd_open"):
+            self._pidfd = os.pidfd_open(self._pid)
+
+    def _check_out(self, memory: int, timeout: float) -> None:
         if self._pool is None:
-            if self._binary is None:
-                raise FileNotFoundError("its worker is missing; install pydantic-monty")
-            pool = pydantic_monty.Monty(
-                binary_path=self._binary, min_processes=1, max_processes=1, checkout_timeout=20
-            )
-            self._pool = pool.__enter__()
+            raise self._problem
         session = self._pool.checkout(
             script_name="program",
             limits={
@@ -96,11 +115,6 @@ class MontyEngine:
             os_policy={"sleep": "call_host"},
         )
         self._session = session.__enter__()
-        self._pid = session.worker_pid
-        if self._pid is not None and hasattr(os, "pidfd_open"):
-            self._pidfd = os.pidfd_open(self._pid)
-        self._stopped.clear()
-        self._stuck = False
         self._awaited: dict[str, frozenset[int]] = {}
 
     def start(self, program: Program, emit: Callable[[Any, str], None]) -> Step:
@@ -131,9 +145,14 @@ class MontyEngine:
         return self._steps(lambda: snapshot.resume(self._result(reply)))
 
     @property
-    def watched_fd(self) -> int | None:
+    def watched_fds(self) -> tuple[int, ...]:
         """The worker's pidfd, readable once it has ended."""
-        return self._pidfd
+        return () if self._pidfd is None else (self._pidfd,)
+
+    @property
+    def spent(self) -> bool:
+        """Whether the worker is gone or of no use; another one is not started."""
+        return self._stuck or self._stopped.is_set()
 
     def check(self) -> None:
         """Say so if the worker has ended."""
@@ -141,10 +160,12 @@ class MontyEngine:
             raise EngineDiedError("the monty worker died")
 
     def kill(self) -> None:
-        """Kill the worker; the pool replaces it."""
+        """Kill the worker."""
         self._stopped.set()
-        if self._pid is not None:
-            with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):
+            if self._pidfd is not None:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            elif self._pid is not None:
                 os.kill(self._pid, signal.SIGKILL)
 
     def finish(self, *, keep: bool) -> Usage:
@@ -158,7 +179,6 @@ class MontyEngine:
 
     def _check_in(self) -> None:
         session, self._session = self._session, None
-        self._forget_worker()
         self._snapshot = None
         if session is not None:
             try:
@@ -194,6 +214,7 @@ class MontyEngine:
                     return step
                 snapshot = advance()
         except m.MontyCrashedError as error:
+            self._stopped.set()
             raise EngineDiedError(f"the monty worker died: {error}") from None
         except m.MontySyntaxError as error:
             return _syntax_failure(error)
@@ -203,7 +224,7 @@ class MontyEngine:
             raise
         # The border to pydantic-monty: a value it cannot convert, in the middle of a feed.
         except Exception as error:  # noqa: BLE001
-            self._stuck = True
+            self._stuck = True  # and with it, its worker
             return Failed("value", type(error).__name__, f"{type(error).__name__}: {error}")
 
     def _look(self, snapshot: Any, m: Any) -> tuple[Step | None, Callable[[], Any]]:

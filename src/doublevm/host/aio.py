@@ -228,7 +228,7 @@ class _AsyncDriver:
             async with asyncio.timeout(START_SECONDS) as self._clock:
                 await self._greet()
                 result = await self._steps()
-                self.ended_well = True
+                self.ended_well = not self._run.spent
                 return result
         except TimeoutError:
             if not self._clock.expired():

@@ -56,6 +56,14 @@ class Settings:
         return f.RunLimits(**{name: getattr(self.limits, name) for name in names})
 
     @property
+    def engines(self) -> tuple[f.EngineName, ...]:
+        """The engines that may be needed."""
+        if self.engine != "auto":
+            return (self.engine,)
+        may = self.level.settings.auto_may_use_cpython
+        return ("monty", "cpython") if may else ("monty",)
+
+    @property
     def timeout(self) -> float:
         """Seconds a run may take."""
         return self.run_limits.timeout
@@ -237,9 +245,14 @@ class EnclaveCore:
         """Return the frame that begins a pair's life."""
         config = self.config
         specs = tuple(tool.spec for tool in config.handlers.tools.values())
-        may = config.level.settings.auto_may_use_cpython
         return f.Configure(
-            f.VERSION, specs, config.handlers.catch_all, may, monty_binary(), config.validation
+            version=f.VERSION,
+            tools=specs,
+            catch_all=config.handlers.catch_all,
+            engines=config.engines,
+            monty_binary=monty_binary(),
+            packages=(),
+            validation=config.validation,
         )
 
     def memories(self) -> Iterator[f.Remember]:

@@ -296,7 +296,7 @@ class _Driver:
             raise self._error
         if self._result is None:
             raise closed_under_way()
-        self.ended_well = True
+        self.ended_well = not self._run.spent
         return self._result
 
     def _patience(self) -> float:

@@ -98,6 +98,8 @@ class HostRun:
         self._printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
         self._characters = 0
         self._engine = ""
+        self.spent = False
+        """Whether the pair has said that it can run no other program."""
         self._given_up = False
         self._started = clock()
 
@@ -131,9 +133,11 @@ class HostRun:
                     self._record(denied, verdict)
                 case f.Output(stream=stream, text=text):
                     self._print(stream, text)
-                case f.Done(value=value, usage=usage):
+                case f.Done(value=value, usage=usage) as done:
+                    self.spent = done.spent
                     return self._result(usage, _decode(value, "done"), None)
                 case f.Failed() as failed:
+                    self.spent = failed.spent
                     return self._result(failed.usage, None, self._guest_error(failed))
                 case f.Broken() as broken:
                     raise _vm_error(broken)

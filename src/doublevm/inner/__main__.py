@@ -1,7 +1,7 @@
-"""The process of a cpython inner VM: prepare, wait for a program, seal, run.
+"""The process of a cpython inner VM: a template that is prepared once, and the guests it forks.
 
-Started by the parent VM with two descriptors as arguments. Until the first Start frame it has run
-nothing of the guest's.
+Started by the parent VM with two pairs of descriptors: one for its orders, one that each guest in
+turn speaks through.
 """
 
 from __future__ import annotations
@@ -14,48 +14,69 @@ from typing import TYPE_CHECKING
 from doublevm.inner.guest import Guest
 from doublevm.inner.pipe import ParentGoneError, ParentPipe
 from doublevm.inner.preload import preload
+from doublevm.inner.template import Template
 from doublevm.jail.identity import die_with_parent, forbid_inspection, take_own_uid
-from doublevm.jail.rlimits import forbid_new_resources, limit_cpu, limit_memory
+from doublevm.jail.rlimits import data_in_use, forbid_new_resources, limit_cpu, limit_data
 from doublevm.wire.inner_frames import Prepared, Start
+from doublevm.wire.template_frames import Failed, Fork
+from doublevm.wire.template_frames import Prepared as TemplatePrepared
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Serve one guest, then end without running anything the guest may have left behind."""
-    read_fd, write_fd, parent = (int(argument) for argument in sys.argv[1:4])
-    pipe = ParentPipe(read_fd, write_fd)
+    """Prepare, then fork guests until the parent VM hangs up."""
+    orders, reports, guest_reads, guest_writes, parent = (int(each) for each in sys.argv[1:6])
     die_with_parent(parent)
-    preload()
-    gc.collect()
+    template = Template(orders, reports, guest_reads)
+    pipe = ParentPipe(guest_reads, guest_writes)
     try:
-        _serve(pipe, parent)
+        preload(sys.argv[6:])
+    except ImportError as error:
+        template.send(Failed(str(error)))
+        os._exit(1)
+    _seal_template(parent)
+    base = data_in_use()
+    # What is there now is never collected, so that forks share its memory.
+    gc.collect()
+    gc.freeze()
+    template.send(TemplatePrepared())
+    own = os.getpid()
+    template.serve(lambda order: _be_guest(order, pipe, base, own))
+    os._exit(0)
+
+
+def _seal_template(parent: int) -> None:
+    """Give up what neither template nor guests must have, in the order that works.
+
+    The uid goes first, while it still may be changed; it clears the parent-death signal, which is
+    set again.
+    """
+    take_own_uid()
+    die_with_parent(parent)
+    forbid_inspection()
+
+
+def _be_guest(order: Fork, pipe: ParentPipe, base: int, template: int) -> NoReturn:
+    """Seal this forked process, serve one guest, and end without running what it left behind."""
+    die_with_parent(template)
+    limit_data(base + order.memory)
+    if order.cpu_seconds:
+        limit_cpu(order.cpu_seconds)
+    forbid_new_resources()
+    try:
+        _serve(pipe)
     except (ParentGoneError, BrokenPipeError):
         os._exit(1)
     os._exit(0)
 
 
-def _serve(pipe: ParentPipe, parent: int) -> None:
+def _serve(pipe: ParentPipe) -> None:
     start: Start = pipe.ask(Prepared())
-    seal(start, parent)
     guest = Guest(pipe, start.tools)
     while True:
-        limit_cpu(start.cpu_seconds)
         pipe.send(guest.run(start))
         if not start.keep:
             return
         start = pipe.receive()
-
-
-def seal(start: Start, parent: int) -> None:
-    """Give up what the guest must not have, in the order that works.
-
-    The uid goes first, while it still may be changed; it clears the parent-death signal, which is
-    set again; the limits go last, as the steps before need files.
-    """
-    take_own_uid()
-    die_with_parent(parent)
-    forbid_inspection()
-    limit_memory(start.memory)
-    forbid_new_resources()

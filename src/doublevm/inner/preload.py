@@ -9,9 +9,12 @@ from __future__ import annotations
 import codecs
 import importlib
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from doublevm.module_lists import HARMLESS_MODULES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 IMPORTED_LATE: Final = (
     "_strptime", "linecache", "tokenize", "warnings", "traceback", "copyreg", "locale",
@@ -28,8 +31,14 @@ CODECS: Final = (
 """The encodings there are; an encoding is a module, imported on first use."""
 
 
-def preload() -> None:
-    """Import everything, then take the ways to import more away."""
+def preload(packages: Sequence[str] = ()) -> None:
+    """Import everything, then take the ways to import more away.
+
+    Raises:
+        ImportError: one of the packages that the host names cannot be imported.
+    """
+    for name in packages:
+        importlib.import_module(name)
     for name in (*sorted(HARMLESS_MODULES), *IMPORTED_LATE):
         try:
             importlib.import_module(name)

@@ -21,24 +21,20 @@ def forbid_new_resources() -> None:
         resource.setrlimit(limit, (0, 0))
 
 
-def limit_memory(extra: int) -> None:
-    """Let this process map at most ``extra`` bytes of data more than it has now."""
-    ceiling = _data_in_use() + extra
+def limit_data(ceiling: int) -> None:
+    """Let this process map at most ``ceiling`` bytes of data, what it has now included."""
     resource.setrlimit(resource.RLIMIT_DATA, (ceiling, ceiling))
 
 
-def limit_cpu(extra_seconds: int) -> None:
-    """Let this process burn at most so many seconds of CPU more.
+def limit_cpu(seconds: int) -> None:
+    """Let this process burn at most so many seconds of CPU, from its beginning.
 
-    A second lock behind the parent's clock, for the case that nobody is left to watch it. It is
-    soft, so that a session's next run can be given more.
+    A second lock behind the parent's clock, for the case that nobody is left to watch it.
     """
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    ceiling = int(used.ru_utime + used.ru_stime) + 1 + extra_seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (ceiling, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
-def _data_in_use() -> int:
+def data_in_use() -> int:
     """Return the bytes that count against RLIMIT_DATA: VmData of proc_pid_status(5)."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmData:"):

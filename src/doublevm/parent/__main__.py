@@ -39,10 +39,9 @@ def main() -> NoReturn:
 def _serve(host: HostPipe) -> None:
     configure = host.receive()
     assert isinstance(configure, Configure)
-    engines: dict[EngineName, Engine] = {
-        "monty": MontyEngine(configure.monty_binary),
-        "cpython": CPythonEngine(),
-    }
+    engines = _engines(configure)
+    for engine in engines.values():
+        engine.begin()
     watchdog = Watchdog(host.read_fd)
     host.send(Ready(VERSION))
     try:
@@ -50,3 +49,14 @@ def _serve(host: HostPipe) -> None:
     finally:
         for engine in engines.values():
             engine.close()
+
+
+def _engines(configure: Configure) -> dict[EngineName, Engine]:
+    # The template first: the kernel gives the first child of a new pid namespace a special part,
+    # which ends all others when it ends, and the template lives as long as the pair.
+    made: dict[EngineName, Engine] = {}
+    if "cpython" in configure.engines:
+        made["cpython"] = CPythonEngine(configure.packages)
+    if "monty" in configure.engines:
+        made["monty"] = MontyEngine(configure.monty_binary)
+    return made

@@ -48,17 +48,18 @@ class HostPipe:
         self._grammar.step(frame)
         self.send(frame)
 
-    def receive(self, until: float | None = None, other_fd: int | None = None) -> Any:
+    def receive(self, until: float | None = None, others: tuple[int, ...] = ()) -> Any:
         """Wait for the next frame.
 
-        Return None if none has come by ``until`` (monotonic) or before ``other_fd`` was readable.
+        Return None if none has come by ``until`` (monotonic), or before one of the ``others`` was
+        readable.
 
         Raises:
             HostGoneError: the host hung up.
             FrameError: what came is not a frame, or may not come now.
         """
         while (data := self._buffer.take()) is None:
-            if until is not None and not self._readable(until - time.monotonic(), other_fd):
+            if until is not None and not self._readable(until - time.monotonic(), others):
                 return None
             chunk = os.read(self.read_fd, CHUNK)
             if not chunk:
@@ -68,6 +69,6 @@ class HostPipe:
         self._grammar.step(frame)
         return frame
 
-    def _readable(self, seconds: float, other_fd: int | None) -> bool:
-        fds = [self.read_fd] if other_fd is None else [self.read_fd, other_fd]
+    def _readable(self, seconds: float, others: tuple[int, ...]) -> bool:
+        fds = [self.read_fd, *others]
         return self.read_fd in select.select(fds, [], [], max(0.0, seconds))[0]

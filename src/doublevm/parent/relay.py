@@ -135,7 +135,7 @@ class Relay:
 
         An inner VM that dies meanwhile, or speaks out of turn, is noticed at once.
         """
-        while (frame := self._host.receive(until, self._engine.watched_fd)) is not None:
+        while (frame := self._host.receive(until, self._engine.watched_fds)) is not None:
             if frame.run != self._run or frame.call > self._calls:
                 continue  # of a run that was stopped
             if isinstance(frame, f.Returned):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from doublevm.engines.base import (
     Done,
     EngineDiedError,
@@ -41,7 +43,6 @@ class ParentVM:
     ) -> None:
         """Know the tools; no engine is started before it is needed."""
         self._host, self._watchdog, self._engines = host, watchdog, engines
-        self._auto_may_use_cpython = configure.auto_may_use_cpython
         self._tools = tuple(spec.name for spec in configure.tools)
         validation = configure.validation
         self._monitor = Monitor(
@@ -64,6 +65,12 @@ class ParentVM:
                 self._end_session()
 
     def _run(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
+        outcome = self._outcome(run)
+        if isinstance(outcome, f.Broken) or not any(e.spent for e in self._engines.values()):
+            return outcome
+        return msgspec.structs.replace(outcome, spent=True)
+
+    def _outcome(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
         tree = syntax_problem(run.source)
         if not isinstance(tree, ast.Module):
             return failed(run, tree)
@@ -71,7 +78,7 @@ class ParentVM:
         if isinstance(engine, f.Failed):
             return engine
         try:
-            engine.prepare(run.limits.memory, run.limits.timeout)
+            engine.prepare(run.limits.memory, run.limits.timeout, keep=run.session)
         except (EngineStartError, EngineDiedError) as error:
             engine.close()
             return broken(run, "unavailable", str(error))
@@ -93,7 +100,7 @@ class ParentVM:
             return refused(run, f"{why}; open it with engine='cpython'", reasons[0].line)
         if self._session is not None and run.session:
             return self._session
-        if reasons and not self._auto_may_use_cpython:
+        if choice.engine not in self._engines:
             why = f"{reasons[0].what} needs the cpython engine, which this security level keeps"
             return refused(run, f"{why} from engine='auto'", reasons[0].line)
         return self._engines[choice.engine]

@@ -64,16 +64,19 @@ class Validation(Frame, frozen=True):
     rapid_enumeration_overrides: dict[str, Number]
 
 
-class Configure(Frame, frozen=True, tag="configure"):
+class Configure(Frame, frozen=True, tag="configure", kw_only=True):
     """First frame of a pair's life: what this enclave's parent VM must know."""
 
     version: int
     tools: tuple[ToolSpec, ...]
     catch_all: bool
     """Whether the host has a handler for names it did not register."""
-    auto_may_use_cpython: bool
+    engines: tuple[EngineName, ...]
+    """What to have ready: none other can be started once the parent VM is sealed."""
     monty_binary: str | None
     """Where the monty worker is installed."""
+    packages: tuple[Name, ...]
+    """Modules that the cpython engine imports beside the standard ones."""
     validation: Validation | None
     """What is judged; None if judging is switched off."""
 
@@ -200,6 +203,8 @@ class Done(Frame, frozen=True, tag="done"):
     run: Number
     value: bytes
     usage: Usage
+    spent: bool = False
+    """Whether this pair can run no other program."""
 
 
 class Failed(Frame, frozen=True, tag="failed"):
@@ -214,6 +219,8 @@ class Failed(Frame, frozen=True, tag="failed"):
     traceback: str = ""
     call: Number | None = None
     """The denied call whose denial left the program, if that is what happened."""
+    spent: bool = False
+    """As in Done."""
 
 
 class Broken(Frame, frozen=True, tag="broken"):

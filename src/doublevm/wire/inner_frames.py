@@ -14,13 +14,11 @@ from doublevm.wire.frames import Frame, Line, Name, Number, Stream, Usage, frame
 
 
 class Start(Frame, frozen=True, tag="start"):
-    """Run a program. The first Start of a process also seals it."""
+    """Run a program."""
 
     source: str
     inputs: bytes
     tools: tuple[str, ...]
-    cpu_seconds: int
-    memory: int
     keep: bool
     """Whether another Start will follow: a session."""
 
@@ -52,7 +50,7 @@ class Settled(Frame, frozen=True, tag="settled"):
 
 
 class Prepared(Frame, frozen=True, tag="prepared"):
-    """The process has imported what it needs and waits for its first Start."""
+    """The process is sealed and waits for its first Start."""
 
 
 class Attempt(Frame, frozen=True, tag="attempt"):

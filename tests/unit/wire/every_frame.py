@@ -24,7 +24,15 @@ USAGE: Final = f.Usage(0.5, 1000)
 EXAMPLES: Final[dict[type, msgspec.Struct]] = {
     type(frame): frame
     for frame in (
-        f.Configure(f.VERSION, (), False, True, None, None),
+        f.Configure(
+            version=f.VERSION,
+            tools=(),
+            catch_all=False,
+            engines=("monty", "cpython"),
+            monty_binary=None,
+            packages=("numpy",),
+            validation=None,
+        ),
         f.Remember((f.Remembered("a:b", b"\x80", 1.5, True),)),
         f.Run(1, "1", b"\x80", "auto", session=False, full_traceback=True, limits=LIMITS),
         f.Returned(1, 1, b"\xc0"),
@@ -38,7 +46,7 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
         f.Done(1, b"\xc0", USAGE),
         f.Failed(1, "EXECUTION_ERROR", "message", USAGE, "ValueError", 3, "", 1),
         f.Broken(1, "crashed", "message"),
-        i.Start("1", b"\x80", ("tool",), 3, 2**25, keep=False),
+        i.Start("1", b"\x80", ("tool",), keep=False),
         i.Value(b"\xc0"),
         i.Error("ValueError", "message"),
         i.Later(),

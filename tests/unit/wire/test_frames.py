@@ -63,7 +63,15 @@ def test_shapes_of_every_kind_reach_the_parent() -> None:
     record = Record("Row", {"id": Scalar("int"), "tags": Sequence("set", text)}, ("id",))
     shape = Union((Mapping(text, record), Tuple((text, Choice((None, True, 1, "x")))), text))
     spec = ToolSpec("tool", (Parameter("rows", shape, required=True, positional=False),))
-    frame = f.Configure(1, (spec,), True, False, "/m", None)
+    frame = f.Configure(
+        version=1,
+        tools=(spec,),
+        catch_all=True,
+        engines=("monty",),
+        monty_binary="/m",
+        packages=(),
+        validation=None,
+    )
     assert f.decode_host_frame(encode_frame(frame)) == frame
 
 
