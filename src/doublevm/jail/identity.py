@@ -1,16 +1,37 @@
-"""Who a VM process is and how long it lives: uid, priority, death with its parent, no ptrace."""
+"""Who a VM process is, what it holds and how long it lives.
+
+Uid, capabilities, descriptors, priority, death with its parent, no ptrace.
+"""
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
+import errno
 import os
 import signal
+import struct
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from doublevm.jail.libc import prctl, syscall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
+PR_CAPBSET_DROP: Final = 24
+PR_SET_NO_NEW_PRIVS: Final = 38
+PR_CAP_AMBIENT: Final = 47
+PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 """From linux/prctl.h."""
+
+CAPABILITY_VERSION_3: Final = 0x2008_0522
+"""_LINUX_CAPABILITY_VERSION_3 of linux/capability.h."""
+
+_HIGHEST_FD: Final = 2**32 - 1
+_OFTEN_ENOUGH: Final = 4096
+"""Descriptors may be above a limit that was lowered after they were opened."""
 
 FIRST_UID: Final = 1_900_000_000
 """Guests of a root host get uids from here on, one per process: above all ranges that systemd's
@@ -25,14 +46,42 @@ def die_with_parent(parent: int) -> None:
 
     Call it after the last change of uid, which clears the setting.
     """
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the setting was made
         os._exit(1)
 
 
 def forbid_inspection() -> None:
     """Close this process's memory and /proc files to others of its uid; no core dumps."""
-    _prctl(PR_SET_DUMPABLE, 0)
+    prctl(PR_SET_DUMPABLE, 0)
+
+
+def no_new_privs() -> None:
+    """Let no later execve give privileges: the kernel asks for it before any confinement."""
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, and the ways to get one back by execve.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    with contextlib.suppress(PermissionError):  # without CAP_SETPCAP, there is no way back either
+        _empty_bounding_set()
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    # struct __user_cap_header_struct, then two of struct __user_cap_data_struct
+    syscall("capset", struct.pack("Ii", CAPABILITY_VERSION_3, 0), bytes(24))
+    no_new_privs()
+
+
+def close_all_but(fds: Iterable[int]) -> None:
+    """Close every descriptor but these: close_range(2), or one by one where it is missing."""
+    start = 0
+    for fd in sorted(set(fds)):
+        _close_range(start, fd - 1)
+        start = fd + 1
+    _close_range(start, _HIGHEST_FD)
 
 
 def lower_priority() -> None:
@@ -74,8 +123,21 @@ def _highest_mapped() -> int:
     return highest
 
 
-def _prctl(option: int, value: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, value, 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl({option}, {value}): {os.strerror(number)}")
+def _empty_bounding_set() -> None:
+    for capability in range(64):
+        try:
+            prctl(PR_CAPBSET_DROP, capability)
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # past the last one that this kernel has
+                return
+            raise
+
+
+def _close_range(first: int, last: int) -> None:
+    if first > last:
+        return
+    try:
+        syscall("close_range", first, last, 0)
+    except OSError:  # Linux before 5.9, another system, or a filter
+        highest = min(last, max(os.sysconf("SC_OPEN_MAX"), _OFTEN_ENOUGH))
+        os.closerange(first, highest + 1)

@@ -1,0 +1,64 @@
+"""Installs a seccomp filter on this process: from then on, only what its table allows."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+from typing import Final
+
+from doublevm.jail.bpf import Table, assemble
+from doublevm.jail.filters import GUEST
+from doublevm.jail.identity import no_new_privs
+from doublevm.jail.libc import syscall
+from doublevm.jail.syscalls import this_machine
+from doublevm.jail.trial import reason_against
+
+SECCOMP_SET_MODE_FILTER: Final = 1
+SECCOMP_FILTER_FLAG_TSYNC: Final = 1
+"""From linux/seccomp.h."""
+
+_BYTES_PER_INSTRUCTION: Final = 8
+
+
+class _Program(ctypes.Structure):
+    """``struct sock_fprog`` of linux/filter.h."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def install(table: Table, *, refuse_with: int | None = None) -> None:
+    """Confine all threads of this process, and its children, for good.
+
+    A second filter does not replace the first: what either of them refuses is refused.
+    ``refuse_with`` is for tests: see ``assemble``.
+
+    Raises:
+        UnsupportedMachineError: this machine's system calls are not known.
+        OSError: the kernel refused, or a thread has a filter that the others have not.
+    """
+    code = assemble(table, this_machine(), refuse_with)
+    program = _Program(len(code) // _BYTES_PER_INSTRUCTION, code)
+    no_new_privs()
+    # INVARIANT: with TSYNC there is no thread that a filter leaves out.
+    odd_one = syscall(
+        "seccomp", SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(program)
+    )
+    if odd_one != 0:
+        raise OSError(errno.EBUSY, f"seccomp: thread {odd_one} cannot take the filter {table.name}")
+
+
+def available() -> str | None:
+    """Try it in a child process; return why it is not available, or None if it is."""
+    return reason_against(_try)
+
+
+def _try() -> None:
+    """Refuse one system call and look: some systems accept filters and ignore them."""
+    install(GUEST)
+    try:
+        syscall("getppid")
+    except OSError as error:
+        if error.errno == GUEST.refusal("getppid"):
+            return
+        raise
+    raise OSError("seccomp: a filter was installed and has no effect")
