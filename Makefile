@@ -2,6 +2,7 @@
 
 PYTHON   ?= python3
 VENV     ?= .venv
+WORKERS  ?= 1
 EXAMPLE  := examples/wildlife_strikes
 BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
@@ -36,7 +37,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest pytest-3.13 soak bench lock clean
+.PHONY: help setup demo test check coverage pytest pytest-3.13 soak bench mutate lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -88,17 +89,27 @@ bench: setup ## what judging costs, and how an event loop fares beside busy gues
 	@$(BIN)/python benchmarks/ticker.py
 	@$(BIN)/python benchmarks/ticker.py --engine cpython
 
-lock: ## write requirements/lock.txt anew (UPGRADE=--upgrade for newer versions)
-	$(call step,requirements/lock.txt)
+# ONLY='doublevm.state*' takes these mutants alone and leaves what is known of the others.
+mutate: build/mutate/.ready ## change the judging core in many small ways; each has to fail a test
+	$(call step,mutmut)
+	@$(if $(ONLY),,rm -rf mutants)
+	@build/mutate/bin/mutmut run --max-children $(WORKERS) $(if $(ONLY),'$(ONLY)')
+	@build/mutate/bin/python tests/mutation/survivors.py
+
+COMPILE = build/lock/bin/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
+    --generate-hashes --no-emit-index-url --annotation-style line \
+    --custom-compile-command 'make lock'
+
+lock: ## write requirements/*.txt anew (UPGRADE=--upgrade for newer versions)
+	$(call step,requirements/lock.txt; requirements/mutate.txt)
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/python -m pip --quiet --disable-pip-version-check install uv
-	@build/lock/bin/uv pip compile --quiet pyproject.toml --extra dev $(UPGRADE) \
-	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --annotation-style line --custom-compile-command 'make lock' \
-	    --output-file requirements/lock.txt
+	@$(COMPILE) pyproject.toml --extra dev --output-file requirements/lock.txt
+	@$(COMPILE) requirements/mutate.in --constraint requirements/lock.txt \
+	    --output-file requirements/mutate.txt
 
 clean: ## remove everything that these commands made
-	@rm -rf .venv .venv-3.13 build dist $(CACHES)
+	@rm -rf .venv .venv-3.13 build dist mutants $(CACHES)
 	@find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(VENV)/.locked: requirements/lock.txt
@@ -114,4 +125,12 @@ $(VENV)/.locked: requirements/lock.txt
 $(VENV)/.ready: $(VENV)/.locked pyproject.toml
 	$(call step,$(VENV): doublevm)
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Without doublevm itself: the mutated copy is the only one that can be imported.
+build/mutate/.ready: requirements/lock.txt requirements/mutate.txt
+	$(call step,build/mutate: locked dependencies and mutmut)
+	@$(PYTHON) -m venv --clear build/mutate
+	@build/mutate/bin/python -m pip --quiet --disable-pip-version-check install \
+	    --require-hashes --only-binary :all: -r requirements/lock.txt -r requirements/mutate.txt
 	@touch $@

@@ -85,7 +85,12 @@ def judge(monitor: Monitor, step: Step) -> str:
     attempt = monitor.attempt(step.name, step.positional, step.args)
     verdict = monitor.decide(attempt, step.at)
     assert not isinstance(verdict, Hold)
-    return verdict.address if isinstance(verdict, Deny) else ALLOWED
+    if not isinstance(verdict, Deny):
+        return ALLOWED
+    # Its wording is no contract, but there has to be one.
+    assert verdict.reason
+    assert isinstance(verdict.reason, str)
+    return verdict.address
 
 
 def answers(setting: Setting, steps: Sequence[Step]) -> list[str]:

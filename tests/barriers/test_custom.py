@@ -5,14 +5,18 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from doublevm.history import OperationHistoryEntry
-from doublevm.policy import Detect, SuspiciousPattern
+from doublevm.monitor import Monitor
+from doublevm.policy import Detect, ParentValidation, SuspiciousPattern
 from doublevm.verdict import Deny
-from tests.barriers.cases import Denial, Harmless, Setting, Step, Table, answers
+from tests.barriers.cases import Denial, Harmless, Setting, Step, Table, answers, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Entries = list[OperationHistoryEntry]
 MINE = "sequence/MINE"
@@ -237,6 +241,21 @@ def test_every_pattern_is_asked_in_turn_until_one_objects() -> None:
     more = [SuspiciousPattern(id=f"P{i}", description="", detect=s) for i, s in enumerate(spies)]
     assert answers(on(lambda *_: False, *more), [Step("a", expect="-")]) == ["sequence/P1"]
     assert [len(spy.seen) for spy in spies] == [1, 1, 0]
+
+
+def test_each_one_is_asked_with_patience() -> None:
+    asked = []
+
+    def patience(ask: Callable[[], object]) -> object:
+        asked.append(ask())
+        raise TimeoutError
+
+    pattern = SuspiciousPattern(id="MINE", description="", detect=lambda *_: False)
+    policy = ParentValidation(suspicious_patterns=(pattern,))
+    monitor = Monitor((), policy, catch_all=True, patience=patience)
+    monitor.begin_run(1)
+    assert judge(monitor, Step("a")) == MINE
+    assert asked == [False]
 
 
 def test_built_in_ones_come_first() -> None:

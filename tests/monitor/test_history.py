@@ -10,6 +10,7 @@ import doublevm.history
 from doublevm.history import ENTRY_BYTES, History, OperationHistoryEntry
 from doublevm.monitor import Monitor
 from doublevm.policy import SuspiciousPattern
+from doublevm.wire.codec import CodecError
 from tests.barriers.cases import ALLOWED, Setting, Step, judge
 
 QUIET = SuspiciousPattern(id="QUIET", description="", detect=lambda *_: False)
@@ -162,9 +163,13 @@ class TestEntry:
     def test_allowed_by_default(self) -> None:
         assert OperationHistoryEntry("a", {}, 0.0).allowed is True
 
+    def test_arguments_that_cannot_be_kept_are_named(self) -> None:
+        with pytest.raises(CodecError, match=r"^args\['x'\] is of type object"):
+            entry(x=object())
+
     def test_equality(self) -> None:
         assert entry(x=1) == entry(x=1)
-        assert hash(entry(x=1)) == hash(entry(x=1))
+        assert hash(entry(x=1)) == hash(entry(x=1)) != hash(entry(x=2))
         others = [entry("b", x=1), entry(x=2), entry(at=1.0, x=1), "a"]
         others.append(OperationHistoryEntry("a", {"x": 1}, 0.0, allowed=False))
         assert all(entry(x=1) != other for other in others)

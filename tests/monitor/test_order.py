@@ -8,7 +8,7 @@ import pytest
 
 import doublevm.monitor
 from doublevm.monitor import Hold, Monitor
-from doublevm.operation import Parameter, ToolSpec
+from doublevm.operation import Operation, Parameter, ToolSpec
 from doublevm.policy import ParentValidation, SuspiciousPattern
 from doublevm.shapes import Scalar
 from doublevm.verdict import Allow, Deny, Verdict
@@ -66,7 +66,7 @@ def test_what_cannot_be_read_comes_first() -> None:
 
 @pytest.mark.parametrize("readable", [True, False])
 def test_what_cannot_be_read_is_remembered_by_name(*, readable: bool) -> None:
-    made = monitor()
+    made = monitor(suspicious_patterns=(NEVER,))  # so that arguments are kept
     args = {"a": object()} if readable else {}
     attempt = made.attempt("users:list", (), args, "" if readable else "x" * 5000)
     assert attempt.operation.name == "users:list"
@@ -77,6 +77,12 @@ def test_what_cannot_be_read_is_remembered_by_name(*, readable: bool) -> None:
     assert [(each.name, each.args, each.allowed) for each in made.history] == [
         ("users:list", {}, False)
     ]
+
+
+def test_what_does_not_fit_is_called_by_name() -> None:
+    attempt = monitor().attempt("users:list", (), {"size": 1})
+    assert attempt.objection is not None
+    assert attempt.objection.reason == "there is no argument 'size'; it takes (limit=…)"
 
 
 def test_blocked_comes_before_not_allowed() -> None:
@@ -146,6 +152,7 @@ def test_a_barrier_that_raises_denies(barrier: str, monkeypatch: pytest.MonkeyPa
         suspicious_patterns=(SuspiciousPattern(id="A", description="", detect=lambda *_: False),)
     )
     monkeypatch.setattr(doublevm.monitor, barrier, explode)
+    assert made.attempt("users:list", (), {}).operation == Operation("users:list", {})
     assert verdict_of(made) == BROKEN
     assert [entry.allowed for entry in made.history] == [False]
     monkeypatch.undo()

@@ -133,6 +133,12 @@ def test_an_empty_one_too() -> None:
     assert judge(other, Step("a", at=-5.0)) == ALLOWED
 
 
+def test_before_a_run_has_begun_there_is_no_budget() -> None:
+    monitor = Monitor((), None, catch_all=True)
+    assert decode_state(monitor.export_state()) == ([], 0, 0, float("-inf"))
+    assert judge(monitor, Step("a")) == "budget/max_tool_calls"
+
+
 def test_what_is_forgotten_is_not_exported() -> None:
     monitor = Setting().monitor()
     judge(monitor, Step("a", at=0.0))
