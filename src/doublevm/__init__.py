@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
+    from doublevm.confinement import Confinement, Rung
     from doublevm.errors import (
         ConfigError,
+        ConfinementUnavailable,
         EnclaveError,
         EngineUnavailable,
         ErrorCode,
@@ -39,6 +41,8 @@ _HOMES: Final = {
     "AsyncSession": "host.aio",
     "AuditRecord": "audit",
     "ConfigError": "errors",
+    "Confinement": "confinement",
+    "ConfinementUnavailable": "errors",
     "Deny": "verdict",
     "DoubleVM": "policy",
     "Enclave": "host.enclave",
@@ -52,6 +56,7 @@ _HOMES: Final = {
     "ProtocolError": "errors",
     "RunResult": "result",
     "RunStats": "result",
+    "Rung": "confinement",
     "SecurityLevel": "levels",
     "Session": "host.enclave",
     "SuspiciousPattern": "policy",
@@ -68,6 +73,8 @@ __all__ = [
     "AsyncSession",
     "AuditRecord",
     "ConfigError",
+    "Confinement",
+    "ConfinementUnavailable",
     "Deny",
     "DoubleVM",
     "Enclave",
@@ -81,6 +88,7 @@ __all__ = [
     "ProtocolError",
     "RunResult",
     "RunStats",
+    "Rung",
     "SecurityLevel",
     "Session",
     "SuspiciousPattern",

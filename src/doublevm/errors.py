@@ -7,6 +7,7 @@
     ├── GuestError             the guest's doing; ``.code`` says which (see ErrorCode)
     └── VMError                our machinery failed; the guest's answer is unknown
         ├── EngineUnavailable  an engine could not be started
+        ├── ConfinementUnavailable  the VMs cannot be confined as the level asks
         ├── VMCrashed          a VM process died                    (``.vm``)
         └── ProtocolError      a VM sent what it may not            (``.vm``, ``.frame``)
 
@@ -109,6 +110,10 @@ class VMError(EnclaveError):
 
 class EngineUnavailable(VMError):  # noqa: N818 - the documented name
     """An engine could not be started: not installed, or not startable here."""
+
+
+class ConfinementUnavailable(VMError):  # noqa: N818 - the documented name
+    """The operating system does not confine the VMs as well as the security level asks for."""
 
 
 class VMCrashed(VMError):  # noqa: N818 - the documented name

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
+from doublevm.confinement import Rung
 from doublevm.errors import ConfigError
 from doublevm.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from doublevm.wire.frames import EngineName
 
 MIB: Final = 1024 * 1024
 
@@ -22,6 +29,8 @@ class LevelSettings:
     """Whether results carry the guest's full traceback, or only message and line."""
     auto_may_use_cpython: bool
     """Whether ``engine="auto"`` may move a program to the cpython engine."""
+    weakest: Mapping[EngineName, Rung]
+    """The weakest confinement that each engine may run on."""
 
 
 class SecurityLevel(Enum):
@@ -65,15 +74,26 @@ def _limits(
     )
 
 
-def _settings(limits: Limits, *, traceback: bool = True, cpython: bool = True) -> LevelSettings:
-    return LevelSettings(limits=limits, full_traceback=traceback, auto_may_use_cpython=cpython)
+def _settings(
+    limits: Limits, monty: Rung, *, traceback: bool = True, auto_cpython: bool = True
+) -> LevelSettings:
+    # cpython is confined by the operating system alone, so limits are never enough for it.
+    weakest: dict[EngineName, Rung] = {"monty": monty, "cpython": max(monty, Rung.REDUCED)}
+    return LevelSettings(
+        limits=limits,
+        full_traceback=traceback,
+        auto_may_use_cpython=auto_cpython,
+        weakest=MappingProxyType(weakest),
+    )
 
 
 _SETTINGS: Final = {
     SecurityLevel.STRICT: _settings(
-        _limits(5.0, 64, 10, 64 * 1024, 100), traceback=False, cpython=False
+        _limits(5.0, 64, 10, 64 * 1024, 100), Rung.FULL, traceback=False, auto_cpython=False
     ),
-    SecurityLevel.SECURE: _settings(_limits(15.0, 128, 50, 256 * 1024, 500), traceback=False),
-    SecurityLevel.STANDARD: _settings(_limits(30.0, 256, 100, MIB, 1000)),
-    SecurityLevel.PERMISSIVE: _settings(_limits(60.0, 512, 1000, 10 * MIB, 10_000)),
+    SecurityLevel.SECURE: _settings(
+        _limits(15.0, 128, 50, 256 * 1024, 500), Rung.FULL, traceback=False
+    ),
+    SecurityLevel.STANDARD: _settings(_limits(30.0, 256, 100, MIB, 1000), Rung.MINIMAL),
+    SecurityLevel.PERMISSIVE: _settings(_limits(60.0, 512, 1000, 10 * MIB, 10_000), Rung.NONE),
 }

@@ -36,15 +36,19 @@ class CPythonEngine:
     name: Final = "cpython"
 
     def __init__(
-        self, packages: Sequence[str] = (), module: str = "doublevm.inner.__main__"
+        self,
+        packages: Sequence[str] = (),
+        mechanisms: Sequence[str] = (),
+        module: str = "doublevm.inner.__main__",
     ) -> None:
         """Start nothing yet.
 
         Args:
             packages: modules to import beside the standard ones.
+            mechanisms: what confines the inner VM.
             module: what the inner VM's process runs.
         """
-        self._packages, self._module = packages, module
+        self._packages, self._mechanisms, self._module = packages, mechanisms, module
         self._template: TemplateProcess | None = None
         self._problem = EngineStartError("the cpython engine has ended")
         self._alive = self._spent = False
@@ -53,7 +57,7 @@ class CPythonEngine:
     def begin(self) -> None:
         """Start the template, which prepares itself meanwhile."""
         try:
-            self._template = TemplateProcess(self._module, self._packages)
+            self._template = TemplateProcess(self._module, self._mechanisms, self._packages)
         except EngineStartError as error:
             self._problem = error
 

@@ -30,6 +30,7 @@ from doublevm.engines.base import (
 from doublevm.engines.monty_tools import MontyTools
 from doublevm.engines.usage import read_usage
 from doublevm.guest_traceback import GuestFrame, render
+from doublevm.jail.rlimits import forbid_new_resources_to
 from doublevm.wire.codec import CodecError, decode, encode
 from doublevm.wire.frames import Usage
 from doublevm.wire.inner_frames import Error, Later, Settled, Value
@@ -55,8 +56,15 @@ class MontyEngine:
     name: Final = "monty"
 
     def __init__(self, binary: str | None) -> None:
-        """Start nothing yet. ``binary`` is the worker's path, if it was found."""
-        self._binary = binary
+        """Load the client library; start nothing yet.
+
+        ``binary`` is the worker's path, if it was found.
+        """
+        import pydantic_monty  # noqa: PLC0415 - 15 ms that cpython runs need not pay
+
+        self._client = pydantic_monty
+        # Held open, so that it can be executed by a uid that may not look where it lies.
+        self._binary = os.open(binary, os.O_RDONLY | os.O_CLOEXEC) if binary else None
         self._pool: pydantic_monty.Monty | None = None
         self._session: pydantic_monty.MontySession | None = None
         self._pid: int | None = None
@@ -66,6 +74,11 @@ class MontyEngine:
         self._stuck = False
         self._stopped = threading.Event()
         self._before = Usage(0.0, 0)
+
+    @property
+    def program(self) -> str:
+        """The path to execute the worker by."""
+        return f"/proc/self/fd/{self._binary}"
 
     def begin(self) -> None:
         """Start the worker."""
@@ -87,12 +100,10 @@ class MontyEngine:
             raise EngineStartError(f"the monty engine cannot start: {error}") from error
 
     def _start_worker(self) -> None:
-        import pydantic_monty  # noqa: PLC0415 - 15 ms that cpython runs need not pay
-
         if self._binary is None:
             raise FileNotFoundError("its worker is missing; install pydantic-monty")
-        pool = pydantic_monty.Monty(
-            binary_path=self._binary, min_processes=1, max_processes=1, checkout_timeout=20
+        pool = self._client.Monty(
+            binary_path=self.program, min_processes=1, max_processes=1, checkout_timeout=20
         )
         self._pool = pool.__enter__()
         # A first session tells which process it is, and loads what is loaded late.
@@ -101,6 +112,7 @@ class MontyEngine:
             self._pid = session.worker_pid
         if self._pid is not None and hasattr(os, "pidfd_open"):
             self._pidfd = os.pidfd_open(self._pid)
+            forbid_new_resources_to(self._pid)
 
     def _check_out(self, memory: int, timeout: float) -> None:
         if self._pool is None:
@@ -204,8 +216,7 @@ class MontyEngine:
 
     def _steps(self, advance: Callable[[], Any]) -> Step:
         """Run until something happens that the parent must see."""
-        import pydantic_monty as m  # noqa: PLC0415 - loaded by prepare
-
+        m = self._client
         try:
             snapshot = advance()
             while True:

@@ -33,7 +33,7 @@ _CHUNK: Final = 65536
 class TemplateProcess:
     """A template and four pipes: two for orders and reports, two that its guests speak through."""
 
-    def __init__(self, module: str, packages: Sequence[str]) -> None:
+    def __init__(self, module: str, mechanisms: Sequence[str], packages: Sequence[str]) -> None:
         """Start it. It prepares itself while the caller goes on.
 
         Raises:
@@ -50,7 +50,7 @@ class TemplateProcess:
         """How the last guest ended, once it has."""
         try:
             self._process = subprocess.Popen(
-                python_command(module, *theirs, os.getpid(), *packages),
+                python_command(module, *theirs, os.getpid(), ",".join(mechanisms), *packages),
                 pass_fds=theirs,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

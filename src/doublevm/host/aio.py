@@ -8,7 +8,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from doublevm.errors import EngineUnavailable, VMCrashed, VMError
+from doublevm.errors import EngineUnavailable, VMCrashed
 from doublevm.host import run as r
 from doublevm.host.aiolink import AsyncPairLink, in_thread, start_pair
 from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from doublevm.audit import AuditRecord
+    from doublevm.confinement import Confinement
     from doublevm.host.handlers import Invocation
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
@@ -82,6 +83,11 @@ class AsyncEnclave:
     def history(self) -> tuple[AuditRecord, ...]:
         """Every operation attempted in this enclave, over all its runs."""
         return self._core.trail.records
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """What confines the VMs; None before the first run."""
+        return self._core.confinement
 
     def tool_stubs(self) -> str:
         """Return the tools as Python stub text with docstrings, for the model's prompt."""
@@ -245,9 +251,7 @@ class _AsyncDriver:
     async def _greet(self) -> None:
         if not self._link.greeted:
             await self._link.send(self._core.configure())
-            ready = await self._link.next()
-            if ready.version != f.VERSION:
-                raise VMError(f"the parent VM speaks version {ready.version}, not {f.VERSION}")
+            self._core.check_ready(await self._link.next())
             for memory in self._core.memories():
                 await self._link.send(memory)
             self._link.greeted = True

@@ -10,8 +10,10 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
-from doublevm.errors import ConfigError, VMError
+from doublevm.confinement import Confinement, Rung
+from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
+from doublevm.host.confinement import known_missing, note_missing
 from doublevm.host.handlers import Handlers
 from doublevm.host.policy import validation_frame
 from doublevm.host.run import HostRun
@@ -56,12 +58,13 @@ class Settings:
         return f.RunLimits(**{name: getattr(self.limits, name) for name in names})
 
     @property
-    def engines(self) -> tuple[f.EngineName, ...]:
-        """The engines that may be needed."""
+    def engines(self) -> dict[f.EngineName, Rung]:
+        """The engines that may be needed, and the weakest confinement each may run on."""
+        level = self.level.settings
         if self.engine != "auto":
-            return (self.engine,)
-        may = self.level.settings.auto_may_use_cpython
-        return ("monty", "cpython") if may else ("monty",)
+            return {self.engine: level.weakest[self.engine]}
+        may = level.auto_may_use_cpython
+        return {name: rung for name, rung in level.weakest.items() if may or name == "monty"}
 
     @property
     def timeout(self) -> float:
@@ -149,6 +152,8 @@ class EnclaveCore:
         self.config = config
         self.trail = Trail()
         self.owner = os.getpid()
+        self.confinement: Confinement | None = None
+        self._warned = False
         self._runs = 0
         self._busy = self._closed = self._in_session = False
 
@@ -249,11 +254,45 @@ class EnclaveCore:
             version=f.VERSION,
             tools=specs,
             catch_all=config.handlers.catch_all,
-            engines=config.engines,
+            engines={name: rung.value for name, rung in config.engines.items()},
+            missing=known_missing(),
             monty_binary=monty_binary(),
             packages=(),
             validation=config.validation,
         )
+
+    def check_ready(self, ready: f.Ready | f.Unconfined) -> None:
+        """Look at what a new pair says of itself.
+
+        Raises:
+            ConfinementUnavailable: it is confined less than the level asks for.
+            VMError: it speaks another version.
+        """
+        if isinstance(ready, f.Unconfined):
+            raise ConfinementUnavailable(f"the VMs cannot be confined: {ready.message}")
+        if ready.version != f.VERSION:
+            raise VMError(f"the parent VM speaks version {ready.version}, not {f.VERSION}")
+        self.confinement = confinement = Confinement(ready.missing)
+        note_missing(ready.missing)
+        wanted = self.config.engines
+        engine = next(iter(wanted))
+        if engine not in ready.engines:
+            raise ConfinementUnavailable(
+                f"the {engine} engine asks for the confinement {wanted[engine].label!r} at the "
+                f"security level {self.config.level.name}, and this machine gives "
+                f"{confinement.rung.label!r}: {confinement.lacks(wanted[engine])}; see what "
+                "`doublevm doctor` says"
+            )
+        self._warn(confinement)
+
+    def _warn(self, confinement: Confinement) -> None:
+        if confinement.rung < Rung.REDUCED and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the VMs are confined by {confinement.rung.label!r} only: "
+                f"{confinement.lacks(Rung.FULL)}",
+                stacklevel=2,
+            )
 
     def memories(self) -> Iterator[f.Remember]:
         """Return what a new pair has to know of this enclave's past, in frames.

@@ -15,7 +15,7 @@ import weakref
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
-from doublevm.errors import EngineUnavailable, VMCrashed, VMError
+from doublevm.errors import EngineUnavailable, VMCrashed
 from doublevm.host import run as r
 from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
 from doublevm.host.link import LinkClosedError, PairLink
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from doublevm.audit import AuditRecord
+    from doublevm.confinement import Confinement
     from doublevm.host.handlers import Invocation
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
@@ -118,6 +119,11 @@ class Enclave:
     def history(self) -> tuple[AuditRecord, ...]:
         """Every operation attempted in this enclave, over all its runs."""
         return self._core.trail.records
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """What confines the VMs; None before the first run."""
+        return self._core.confinement
 
     def tool_stubs(self) -> str:
         """Return the tools as Python stub text with docstrings, for the model's prompt."""
@@ -326,9 +332,7 @@ class _Driver:
     def _greet(self) -> None:
         if not self._link.greeted:
             self._link.send(self._core.configure())
-            ready = self._link.next()
-            if ready.version != f.VERSION:
-                raise VMError(f"the parent VM speaks version {ready.version}, not {f.VERSION}")
+            self._core.check_ready(self._link.next())
             for memory in self._core.memories():
                 self._link.send(memory)
             self._link.greeted = True

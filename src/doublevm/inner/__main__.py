@@ -15,14 +15,17 @@ from doublevm.inner.guest import Guest
 from doublevm.inner.pipe import ParentGoneError, ParentPipe
 from doublevm.inner.preload import preload
 from doublevm.inner.template import Template
-from doublevm.jail.identity import die_with_parent, forbid_inspection, take_own_uid
-from doublevm.jail.rlimits import data_in_use, forbid_new_resources, limit_cpu, limit_data
+from doublevm.jail.identity import die_with_parent
+from doublevm.jail.rlimits import data_in_use
+from doublevm.jail.seal import guest_filter, seal_guest, seal_template
 from doublevm.wire.inner_frames import Prepared, Start
 from doublevm.wire.template_frames import Failed, Fork
 from doublevm.wire.template_frames import Prepared as TemplatePrepared
 
 if TYPE_CHECKING:
     from typing import NoReturn
+
+    from doublevm.jail.seccomp import Filter
 
 
 def main() -> NoReturn:
@@ -31,40 +34,28 @@ def main() -> NoReturn:
     die_with_parent(parent)
     template = Template(orders, reports, guest_reads)
     pipe = ParentPipe(guest_reads, guest_writes)
+    mechanisms = [name for name in sys.argv[6].split(",") if name]
     try:
-        preload(sys.argv[6:])
-    except ImportError as error:
+        preload(sys.argv[7:])
+        ready, base = guest_filter(mechanisms), data_in_use()
+        seal_template(mechanisms, parent)
+    except (ImportError, OSError) as error:
         template.send(Failed(str(error)))
         os._exit(1)
-    _seal_template(parent)
-    base = data_in_use()
     # What is there now is never collected, so that forks share its memory.
     gc.collect()
     gc.freeze()
     template.send(TemplatePrepared())
     own = os.getpid()
-    template.serve(lambda order: _be_guest(order, pipe, base, own))
+    template.serve(lambda order: _be_guest(order, pipe, ready, own, base))
     os._exit(0)
 
 
-def _seal_template(parent: int) -> None:
-    """Give up what neither template nor guests must have, in the order that works.
-
-    The uid goes first, while it still may be changed; it clears the parent-death signal, which is
-    set again.
-    """
-    take_own_uid()
-    die_with_parent(parent)
-    forbid_inspection()
-
-
-def _be_guest(order: Fork, pipe: ParentPipe, base: int, template: int) -> NoReturn:
+def _be_guest(
+    order: Fork, pipe: ParentPipe, ready: Filter | None, template: int, base: int
+) -> NoReturn:
     """Seal this forked process, serve one guest, and end without running what it left behind."""
-    die_with_parent(template)
-    limit_data(base + order.memory)
-    if order.cpu_seconds:
-        limit_cpu(order.cpu_seconds)
-    forbid_new_resources()
+    seal_guest(ready, template, base + order.memory, order.cpu_seconds)
     try:
         _serve(pipe)
     except (ParentGoneError, BrokenPipeError):

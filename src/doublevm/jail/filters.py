@@ -43,6 +43,7 @@ CLONE_DETACHED: Final = 0x0040_0000
 
 ITIMER_REAL: Final = 0
 F_GETFD, F_SETFD, F_GETFL, F_SETFL = 1, 2, 3, 4
+F_DUPFD_CLOEXEC: Final = 1030
 RLIMIT_NPROC: Final = 6
 RLIMIT_NOFILE: Final = 7
 PR_SET_PDEATHSIG: Final = 1
@@ -190,4 +191,37 @@ WORKER: Final = _table(
 ``access`` is left out: "no such file" is the answer that a loader expects of it.
 """
 
-TABLES: Final = (GUEST, TEMPLATE, PARENT, WORKER)
+VFORK_FLAGS: Final = 0x4100
+"""CLONE_VM | CLONE_VFORK: how posix_spawn starts a process."""
+AF_UNIX: Final = 1
+
+STARTING: Final = _table(
+    "STARTING",
+    *PARENT.rules,
+    *WORKER.rules,
+    Rule("clone", "starting the worker", (masked(0, INT_BITS & ~VFORK_FLAGS, signal.SIGCHLD),)),
+    Rule("socketpair", "the client library's own signal pipe", (int_equal(0, AF_UNIX),)),
+    Rule("fcntl", "the client library keeps copies", (int_equal(1, F_DUPFD_CLOEXEC),)),
+    *each("pipes to the worker, and to wake threads", "pipe2", "eventfd2", "epoll_create1"),
+    *each("the worker's ends become its 0 and 1", "dup2", "dup3"),
+    *each("whether the worker is alive", "pidfd_open"),
+    *each("a thread's stack", "sched_getscheduler", "sched_getparam"),
+    Rule("prctl", "no inspection", (int_equal(0, PR_SET_DUMPABLE), equal(1, 0))),
+    Rule("prctl", "the seal", (int_equal(0, PR_SET_NO_NEW_PRIVS), equal(1, 1))),
+    Rule(
+        "seccomp",
+        "the seal: a filter on top of this one",
+        (
+            int_equal(0, SECCOMP_SET_MODE_FILTER),
+            masked(1, INT_BITS & ~SECCOMP_FILTER_FLAG_TSYNC, 0),
+        ),
+    ),
+    Rule("prlimit64", "lowering its own limits", (int_equal(0, 0),)),
+)
+"""A parent VM between its first confinement and its seal, and the worker that it starts meanwhile.
+
+The worker keeps this filter. Limits of 0, set from outside once it runs, close what is wider in it
+than in WORKER: each of these needs a new descriptor or a new process.
+"""
+
+TABLES: Final = (GUEST, TEMPLATE, PARENT, WORKER, STARTING)

@@ -56,6 +56,11 @@ def forbid_inspection() -> None:
     prctl(PR_SET_DUMPABLE, 0)
 
 
+def allow_inspection() -> None:
+    """Take it back, for as long as this process needs its own files in /proc."""
+    prctl(PR_SET_DUMPABLE, 1)
+
+
 def no_new_privs() -> None:
     """Let no later execve give privileges: the kernel asks for it before any confinement."""
     prctl(PR_SET_NO_NEW_PRIVS, 1)

@@ -15,10 +15,25 @@ NOTHING_NEW: Final = {
 """Limits set to 0 before guest code runs, each with what it stops."""
 
 
-def forbid_new_resources() -> None:
-    """Set every limit of NOTHING_NEW to 0; descriptors that are open stay usable."""
+def forbid_new_resources(*, processes: bool = False) -> None:
+    """Set every limit of NOTHING_NEW to 0; descriptors that are open stay usable.
+
+    ``processes`` leaves the number of processes alone, for one that is to fork.
+    """
     for limit in NOTHING_NEW:
-        resource.setrlimit(limit, (0, 0))
+        if limit != resource.RLIMIT_NPROC or not processes:
+            resource.setrlimit(limit, (0, 0))
+
+
+def limit_processes(most: int) -> None:
+    """Let this process's user have at most so many processes and threads."""
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def forbid_new_resources_to(pid: int) -> None:
+    """Set every limit of NOTHING_NEW to 0 for another process of this user."""
+    for limit in NOTHING_NEW:
+        resource.prlimit(pid, limit, (0, 0))
 
 
 def limit_data(ceiling: int) -> None:

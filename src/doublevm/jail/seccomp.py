@@ -26,25 +26,39 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
+class Filter:
+    """A table that has been assembled: to be installed at once, in a fork for example."""
+
+    def __init__(self, table: Table, *, refuse_with: int | None = None) -> None:
+        """Assemble it. ``refuse_with`` is for tests: see ``assemble``.
+
+        Raises:
+            UnsupportedMachineError: this machine's system calls are not known.
+        """
+        self._name = table.name
+        code = assemble(table, this_machine(), refuse_with)
+        self._program = _Program(len(code) // _BYTES_PER_INSTRUCTION, code)
+
+    def install(self) -> None:
+        """Confine all threads of this process, and its children, for good.
+
+        A second filter does not replace the first: what either of them refuses is refused.
+
+        Raises:
+            OSError: the kernel refused, or a thread has a filter that the others have not.
+        """
+        no_new_privs()
+        # INVARIANT: with TSYNC there is no thread that a filter leaves out.
+        program = ctypes.byref(self._program)
+        odd_one = syscall("seccomp", SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, program)
+        if odd_one != 0:
+            message = f"seccomp: thread {odd_one} cannot take the filter {self._name}"
+            raise OSError(errno.EBUSY, message)
+
+
 def install(table: Table, *, refuse_with: int | None = None) -> None:
-    """Confine all threads of this process, and its children, for good.
-
-    A second filter does not replace the first: what either of them refuses is refused.
-    ``refuse_with`` is for tests: see ``assemble``.
-
-    Raises:
-        UnsupportedMachineError: this machine's system calls are not known.
-        OSError: the kernel refused, or a thread has a filter that the others have not.
-    """
-    code = assemble(table, this_machine(), refuse_with)
-    program = _Program(len(code) // _BYTES_PER_INSTRUCTION, code)
-    no_new_privs()
-    # INVARIANT: with TSYNC there is no thread that a filter leaves out.
-    odd_one = syscall(
-        "seccomp", SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(program)
-    )
-    if odd_one != 0:
-        raise OSError(errno.EBUSY, f"seccomp: thread {odd_one} cannot take the filter {table.name}")
+    """Assemble a filter and install it; raises what the two raise."""
+    Filter(table, refuse_with=refuse_with).install()
 
 
 def available() -> str | None:

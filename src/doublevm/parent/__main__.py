@@ -6,16 +6,21 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from doublevm.confinement import Confinement
 from doublevm.engines.cpython import CPythonEngine
 from doublevm.engines.monty import MontyEngine
 from doublevm.jail.identity import forbid_inspection, lower_priority
+from doublevm.jail.probe import probe
+from doublevm.jail.seal import confine_for_start, seal_parent
+from doublevm.parent.late import load_what_is_loaded_late
 from doublevm.parent.pipe import HostGoneError, HostPipe
 from doublevm.parent.runs import ParentVM
 from doublevm.parent.watchdog import Watchdog
-from doublevm.wire.frames import VERSION, Configure, EngineName, FrameError, Ready
+from doublevm.wire.frames import VERSION, Configure, FrameError, Ready, Unconfined
 
 if TYPE_CHECKING:
     from doublevm.engines.base import Engine
+    from doublevm.wire.frames import EngineName
 
 
 def main() -> NoReturn:
@@ -39,24 +44,54 @@ def main() -> NoReturn:
 def _serve(host: HostPipe) -> None:
     configure = host.receive()
     assert isinstance(configure, Configure)
-    engines = _engines(configure)
-    for engine in engines.values():
-        engine.begin()
+    missing = probe() if configure.missing is None else configure.missing
+    confinement = Confinement(missing)
+    engines = _engines(configure, confinement)
     watchdog = Watchdog(host.read_fd)
-    host.send(Ready(VERSION))
+    parent = ParentVM(host, watchdog, engines, configure)
     try:
-        ParentVM(host, watchdog, engines, configure).serve()
+        _begin(engines, watchdog, confinement)
+    except OSError as error:
+        host.send(Unconfined(str(error)))
+        return
+    host.send(Ready(VERSION, dict(missing), tuple(engines)))
+    try:
+        parent.serve()
     finally:
         for engine in engines.values():
             engine.close()
 
 
-def _engines(configure: Configure) -> dict[EngineName, Engine]:
-    # The template first: the kernel gives the first child of a new pid namespace a special part,
-    # which ends all others when it ends, and the template lives as long as the pair.
+def _engines(configure: Configure, confinement: Confinement) -> dict[EngineName, Engine]:
+    """Make the engines that are wanted, and confined well enough."""
     made: dict[EngineName, Engine] = {}
-    if "cpython" in configure.engines:
-        made["cpython"] = CPythonEngine(configure.packages)
-    if "monty" in configure.engines:
-        made["monty"] = MontyEngine(configure.monty_binary)
+    for name, weakest in configure.engines.items():
+        if confinement.rung < weakest:
+            continue
+        made[name] = (
+            CPythonEngine(configure.packages, confinement.in_force)
+            if name == "cpython"
+            else MontyEngine(configure.monty_binary)
+        )
     return made
+
+
+def _begin(engines: dict[EngineName, Engine], watchdog: Watchdog, confinement: Confinement) -> None:
+    """Start every process and thread, and seal this one.
+
+    The template is started first: it is Python and needs files, of which nothing is left to what is
+    started after the first confinement.
+
+    Raises:
+        OSError: a mechanism that works here has failed.
+    """
+    load_what_is_loaded_late()
+    mechanisms = confinement.in_force
+    if "cpython" in engines:
+        engines["cpython"].begin()
+    monty = engines.get("monty")
+    confine_for_start(mechanisms, [monty.program] if isinstance(monty, MontyEngine) else [])
+    if monty is not None:
+        monty.begin()
+    watchdog.start()
+    seal_parent(mechanisms)

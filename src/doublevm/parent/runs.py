@@ -52,6 +52,11 @@ class ParentVM:
             patience=patience,
         )
         self._session: Engine | None = None
+        self._no_cpython = (
+            "this machine cannot confine well enough"
+            if "cpython" in configure.engines
+            else "this security level keeps from engine='auto'"
+        )
 
     def serve(self) -> None:
         """Take what the host sends, for ever."""
@@ -101,8 +106,8 @@ class ParentVM:
         if self._session is not None and run.session:
             return self._session
         if choice.engine not in self._engines:
-            why = f"{reasons[0].what} needs the cpython engine, which this security level keeps"
-            return refused(run, f"{why} from engine='auto'", reasons[0].line)
+            why = f"{reasons[0].what} needs the cpython engine, which {self._no_cpython}"
+            return refused(run, why, reasons[0].line)
         return self._engines[choice.engine]
 
     def _run_on(self, engine: Engine, run: f.Run, tree: ast.Module) -> f.Done | f.Failed | f.Broken:

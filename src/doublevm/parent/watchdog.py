@@ -33,7 +33,7 @@ class Watchdog:
     """Kills the inner VM at the deadline, on request, or when the host hangs up."""
 
     def __init__(self, host_fd: int) -> None:
-        """Watch ``host_fd`` for a hang-up from now on."""
+        """Watch ``host_fd`` for a hang-up, once it is started."""
         self._lock = threading.Lock()
         self._kill: Callable[[], None] | None = None
         self._reason: Stop | None = None
@@ -42,6 +42,10 @@ class Watchdog:
         self._due = float("inf")
         self._woken_fd, self._wake_fd = os.pipe()
         self._host_fd = host_fd
+        self._poll = _poll_for_hang_up(host_fd, self._woken_fd)
+
+    def start(self) -> None:
+        """Begin to watch, in a thread of its own."""
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def arm(self, seconds: float, kill: Callable[[], None]) -> None:
@@ -74,9 +78,8 @@ class Watchdog:
             self._kill()
 
     def _watch(self) -> None:
-        poll = _poll_for_hang_up(self._host_fd, self._woken_fd)
         while True:
-            for fd in poll(max(0.0, self._due - time.monotonic())):
+            for fd in self._poll(max(0.0, self._due - time.monotonic())):
                 if fd == self._host_fd:
                     self._hang_up()
                 os.read(self._woken_fd, 4096)

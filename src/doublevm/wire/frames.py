@@ -71,8 +71,11 @@ class Configure(Frame, frozen=True, tag="configure", kw_only=True):
     tools: tuple[ToolSpec, ...]
     catch_all: bool
     """Whether the host has a handler for names it did not register."""
-    engines: tuple[EngineName, ...]
-    """What to have ready: none other can be started once the parent VM is sealed."""
+    engines: dict[EngineName, Annotated[int, Meta(ge=0, le=4)]]
+    """What to have ready, each with the weakest rung of confinement that it may run on: none other
+    can be started once the parent VM is sealed."""
+    missing: dict[Name, str] | None
+    """Mechanisms of confinement that do not work here, with the reasons; None to try them."""
     monty_binary: str | None
     """Where the monty worker is installed."""
     packages: tuple[Name, ...]
@@ -145,9 +148,19 @@ class EndSession(Frame, frozen=True, tag="end_session"):
 
 
 class Ready(Frame, frozen=True, tag="ready"):
-    """The parent VM is configured."""
+    """The parent VM is configured and sealed."""
 
     version: int
+    missing: dict[Name, str]
+    """Mechanisms of confinement that are not in force, with the reasons."""
+    engines: tuple[EngineName, ...]
+    """Those that are ready."""
+
+
+class Unconfined(Frame, frozen=True, tag="unconfined"):
+    """A mechanism that works here has failed: the parent VM ends."""
+
+    message: str
 
 
 class Started(Frame, frozen=True, tag="started"):
@@ -233,7 +246,7 @@ class Broken(Frame, frozen=True, tag="broken"):
 
 
 HostFrame = Configure | Remember | Run | Returned | Raised | EndSession
-ParentFrame = Ready | Started | Call | Denied | Output | Done | Failed | Broken
+ParentFrame = Ready | Unconfined | Started | Call | Denied | Output | Done | Failed | Broken
 
 
 class FrameError(ValueError):
