@@ -1,0 +1,186 @@
+"""An empty root: nothing to read, nobody to talk to, nothing to be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from doublevm.jail import namespaces
+from doublevm.jail.trial import reason_against
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.jail.conftest import Stranger
+
+REASON = namespaces.available()
+pytestmark = pytest.mark.skipif(
+    REASON is not None, reason=f"no user namespaces for this user here: {REASON}"
+)
+IMPORTS = (
+    "os, signal, socket, sys; from doublevm.jail import identity, namespaces;"
+    "from doublevm.jail.libc import prctl"
+)
+ENTER = """
+try:
+    namespaces.enter_empty_root()
+except PermissionError as error:
+    print("SKIP", error)
+    sys.exit()
+"""
+
+# What is asked, what is found inside, and what in the control, which does not enter.
+PROBES = {
+    "the root folder is empty": ("print(len(os.listdir('/')) > 0)", "False", "True"),
+    "there is no other folder": ("print(os.path.exists('/etc/passwd'))", "False", "True"),
+    "the root is read-only": (
+        "try:\n    os.mkdir('/probe')\nexcept OSError as error:\n    print(error.errno)",
+        "30", "13",
+    ),
+    "the old working folder is gone": ("print(os.getcwd() == '/')", "True", "False"),
+    "one interface, and it is down": (
+        "print([name for _, name in socket.if_nameindex()])", "['lo']", None,
+    ),
+    "no way to itself": (
+        "print(socket.socket().connect_ex(('127.0.0.1', 9)))", "101", "111",
+    ),
+    "the host's name cannot be changed": (
+        "try:\n    socket.sethostname('x')\nexcept OSError as error:\n    print(error.errno)",
+        "1", "1",
+    ),
+}  # fmt: skip
+TWIN = """
+import math
+r, w = os.pipe()
+os.write(w, b"x")
+child = os.fork()
+if child == 0:
+    os._exit(os.read(r, 1)[0])
+assert os.waitpid(child, 0)[1] >> 8 == ord("x")
+print(math.factorial(5), os.getuid() == before)
+"""
+
+
+def inside(as_stranger: Callable[..., Stranger], code: str, *, enter: bool = True) -> str:
+    text = "before = os.getuid()\n" + (ENTER if enter else "") + code
+    done = as_stranger(text, imports=IMPORTS)
+    if done.stdout.startswith("SKIP"):
+        pytest.skip(f"no user namespaces for ordinary users here: {done.stdout[5:]}")
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(("code", "found", "control"), PROBES.values(), ids=PROBES)
+def test_inside(
+    as_stranger: Callable[..., Stranger], code: str, found: str, control: str | None
+) -> None:
+    assert inside(as_stranger, code) == found
+
+
+@pytest.mark.parametrize(("code", "found", "control"), PROBES.values(), ids=PROBES)
+def test_the_control_stays_outside(
+    as_stranger: Callable[..., Stranger], code: str, found: str, control: str | None
+) -> None:
+    if control is not None:
+        assert inside(as_stranger, code, enter=False) == control
+
+
+def test_computing_pipes_and_children_work(as_stranger: Callable[..., Stranger]) -> None:
+    assert inside(as_stranger, TWIN) == "120 True"
+
+
+def test_ids_stay_and_capabilities_go(as_stranger: Callable[..., Stranger]) -> None:
+    """Read through a descriptor from before, as there is no /proc inside."""
+    found = as_stranger(
+        """
+        uids, gids = os.getresuid(), os.getresgid()
+        status = os.open("/proc/self/status", os.O_RDONLY)
+        namespaces.enter_empty_root()
+        rows = os.read(status, 9999).decode().splitlines()
+        sets = dict(row.split()[:2] for row in rows if row.startswith(("Cap", "NoNewPrivs")))
+        assert (os.getresuid(), os.getresgid()) == (uids, gids)
+        assert sets.pop("NoNewPrivs:") == "1"
+        print(len(sets), set(sets.values()))
+        """,
+        imports=IMPORTS,
+    ).stdout.strip()
+    assert found == "5 {'0000000000000000'}"
+
+
+def test_it_keeps_undumpable_and_death_with_its_parent(
+    as_stranger: Callable[..., Stranger],
+) -> None:
+    code = """
+import ctypes
+identity.die_with_parent(os.getppid())
+identity.forbid_inspection()
+namespaces.enter_empty_root()
+found = ctypes.c_int()
+ctypes.CDLL(None).prctl(2, ctypes.byref(found))
+print(found.value, prctl(3))
+"""
+    done = as_stranger(code, imports=IMPORTS + "; import ctypes")
+    assert done.stdout == "9 0\n", done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="this user is not root")
+def test_root_keeps_its_uid_and_loses_its_power() -> None:
+    assert reason_against(_enter_as_root) is None
+
+
+def _enter_as_root() -> None:
+    namespaces.enter_empty_root()
+    assert os.geteuid() == 0
+    assert not list(Path("/").iterdir())
+    for refused in (lambda: os.setuid(5), lambda: os.chroot("/"), lambda: os.nice(-1)):
+        try:
+            refused()
+        except OSError:
+            continue
+        raise AssertionError("root can still do that")
+
+
+def test_children_in_a_new_pid_namespace(as_stranger: Callable[..., Stranger]) -> None:
+    code = """
+namespaces.new_pid_namespace()
+namespaces.enter_empty_root()
+own = os.getpid()
+pids = []
+for _ in range(2):
+    r, w = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.kill(own, 0)
+            reached = True
+        except ProcessLookupError:
+            reached = False
+        os.write(w, f"{os.getpid()} {os.getppid()} {reached};".encode())
+        if os.getpid() == 1:
+            signal.pause()
+        os._exit(0)
+    pids.append(child)
+    print(os.read(r, 99).decode(), end="")
+os.kill(pids[0], signal.SIGKILL)
+"""
+    done = as_stranger(code, imports=IMPORTS)
+    assert done.stdout == "1 0 False;2 0 False;", done.stderr
+
+
+def test_a_second_thread_is_an_error(as_stranger: Callable[..., Stranger]) -> None:
+    code = """
+threading.Thread(target=time.sleep, args=(30,), daemon=True).start()
+try:
+    namespaces.enter_empty_root()
+except OSError as error:
+    print(error.errno)
+"""
+    done = as_stranger(code, imports=IMPORTS + "; import threading, time")
+    assert done.stdout == "22\n", done.stderr
+
+
+def test_asking_moves_nobody() -> None:
+    assert Path("/etc").is_dir()
