@@ -4,24 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from doublevm.jail.bpf import (
-    ALLOW,
-    ERRNO,
-    KILL_PROCESS,
-    MAX_INSTRUCTIONS,
-    X32_BIT,
-    Arg,
-    Op,
-    Rule,
-    Table,
-    assemble,
-    at_least,
-    below,
-    equal,
-    int_equal,
-    masked,
-)
+from doublevm.jail.bpf import ALLOW, ERRNO, KILL_PROCESS, MAX_INSTRUCTIONS, X32_BIT, assemble
 from doublevm.jail.filters import TABLES
+from doublevm.jail.rules import Arg, Op, Rule, Table, at_least, below, equal, int_equal, masked
 from doublevm.jail.syscalls import MACHINES, Machine
 from tests.support.bpf_machine import INSTRUCTION, run, seccomp_data
 from tests.support.rule_probes import allowed_arguments, allows, mutations

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doublevm.jail import seccomp
-from doublevm.jail.bpf import ALL_BITS, Rule, Table, int_equal
 from doublevm.jail.filters import GUEST, PARENT, TABLES, TEMPLATE, WORKER, kill_only
+from doublevm.jail.rules import ALL_BITS, Rule, Table, int_equal
 from doublevm.jail.syscalls import UnsupportedMachineError, this_machine
 from tests.support.rule_probes import allowed_arguments, allows, mutations
 from tests.support.syscall_prober import TELLTALE, Call, Outcome

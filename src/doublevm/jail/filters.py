@@ -11,16 +11,6 @@ import signal
 from types import MappingProxyType
 from typing import Final
 
-from doublevm.jail.bpf import (
-    INT_BITS,
-    Rule,
-    Table,
-    at_least,
-    below,
-    equal,
-    int_equal,
-    masked,
-)
 from doublevm.jail.grants import (
     COMPUTING,
     DESCRIPTORS,
@@ -33,6 +23,7 @@ from doublevm.jail.grants import (
     each,
 )
 from doublevm.jail.refusals import REFUSALS
+from doublevm.jail.rules import INT_BITS, Rule, Table, at_least, below, equal, int_equal, masked
 
 FORK_FLAGS: Final = 0x0120_0000
 """CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID: glibc's fork sets both, musl's neither."""
