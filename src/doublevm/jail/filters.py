@@ -130,8 +130,8 @@ PARENT: Final = _table(
     Rule("setitimer", "the time limit of detectors", (int_equal(0, ITIMER_REAL),)),
     Rule(
         "pidfd_send_signal",
-        "ending an inner VM: a descriptor cannot be aimed at another process",
-        (int_equal(1, signal.SIGKILL),),
+        "ending an inner VM: a descriptor leads to one process, and without flags to no group",
+        (int_equal(1, signal.SIGKILL), int_equal(3, 0)),
     ),
     *(
         Rule("prlimit64", f"sealing its worker from outside: {name}", (int_equal(1, number),))
