@@ -35,7 +35,7 @@ def as_stranger(tmp_path: Path) -> Callable[..., Stranger]:
         return subprocess.run(
             [sys.executable, "-c", text, *(str(each) for each in arguments)],
             cwd=folder, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
+            capture_output=True, **options,
         )  # fmt: skip
 
     return run

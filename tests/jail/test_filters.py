@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doublevm.jail import seccomp
-from doublevm.jail.bpf import ALL_BITS, Rule, Table, int_equal
 from doublevm.jail.filters import GUEST, PARENT, TABLES, TEMPLATE, WORKER, kill_only
+from doublevm.jail.rules import ALL_BITS, Rule, Table, int_equal
 from doublevm.jail.syscalls import UnsupportedMachineError, this_machine
 from tests.support.rule_probes import allowed_arguments, allows, mutations
 from tests.support.syscall_prober import TELLTALE, Call, Outcome
@@ -113,8 +113,8 @@ FORBIDDEN = [
     (PARENT, "clone fork kill tgkill openat socket execve prctl ioctl dup pipe2 epoll_create1"),
     (
         WORKER,
-        "fork clone3 kill tgkill socket ptrace process_vm_readv process_vm_writev pidfd_open"
-        " pidfd_getfd mount unshare setns chroot unlink unlinkat open creat ioctl dup memfd_create",
+        """fork clone3 kill tgkill socket ptrace process_vm_readv process_vm_writev pidfd_open
+        pidfd_getfd mount unshare setns chroot unlink unlinkat open creat ioctl dup memfd_create""",
     ),
 ]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from doublevm.jail import namespaces
+from doublevm.jail.trial import reason_against
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,19 +34,18 @@ except PermissionError as error:
 
 # What is asked, what is found inside, and what in the control, which does not enter.
 PROBES = {
-    "the root folder is empty": ("print(os.listdir('/'))", "[]", None),
+    "the root folder is empty": ("print(len(os.listdir('/')) > 0)", "False", "True"),
     "there is no other folder": ("print(os.path.exists('/etc/passwd'))", "False", "True"),
     "the root is read-only": (
         "try:\n    os.mkdir('/probe')\nexcept OSError as error:\n    print(error.errno)",
-        "30", None,
+        "30", "13",
     ),
     "the old working folder is gone": ("print(os.getcwd() == '/')", "True", "False"),
     "one interface, and it is down": (
         "print([name for _, name in socket.if_nameindex()])", "['lo']", None,
     ),
     "no way to itself": (
-        "s = socket.socket()\ns.settimeout(5)\n"
-        "print(s.connect_ex(('127.0.0.1', 9)))", "101", "111",
+        "print(socket.socket().connect_ex(('127.0.0.1', 9)))", "101", "111",
     ),
     "the host's name cannot be changed": (
         "try:\n    socket.sethostname('x')\nexcept OSError as error:\n    print(error.errno)",
@@ -127,13 +128,13 @@ print(found.value, prctl(3))
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this user is not root")
 def test_root_keeps_its_uid_and_loses_its_power() -> None:
-    assert namespaces.reason_against(_enter_as_root) is None
+    assert reason_against(_enter_as_root) is None
 
 
 def _enter_as_root() -> None:
     namespaces.enter_empty_root()
     assert os.geteuid() == 0
-    assert os.listdir("/") == []
+    assert not list(Path("/").iterdir())
     for refused in (lambda: os.setuid(5), lambda: os.chroot("/"), lambda: os.nice(-1)):
         try:
             refused()
@@ -182,4 +183,4 @@ except OSError as error:
 
 
 def test_asking_moves_nobody() -> None:
-    assert os.listdir("/") != []
+    assert Path("/etc").is_dir()

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from doublevm.jail import syscalls
-from doublevm.jail.syscalls import MACHINES, UnsupportedMachineError, this_machine
+from doublevm.jail.syscalls import MACHINES, Machine, UnsupportedMachineError, this_machine
 
 HEADERS = [
     Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
@@ -42,7 +41,7 @@ def test_numbers_of_aarch64_are_those_of_the_header() -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
-def test_no_number_stands_for_two_calls(machine: syscalls.Machine) -> None:
+def test_no_number_stands_for_two_calls(machine: Machine) -> None:
     numbers = [number for number in machine.numbers.values() if number is not None]
     assert len(numbers) == len(set(numbers)) > 300
 
@@ -57,4 +56,4 @@ def test_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     other = os.uname_result(("Linux", "host", "6.1", "", "riscv64"))
     monkeypatch.setattr(os, "uname", lambda: other)
     with pytest.raises(UnsupportedMachineError, match="riscv64"):
-        this_machine()
+        this_machine.__wrapped__()

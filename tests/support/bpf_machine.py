@@ -1,4 +1,4 @@
-"""A machine for classic BPF as seccomp allows it: judges filters for processors that are not here."""
+"""A machine for the BPF of seccomp: it judges filters for processors that are not here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(code: bytes, data: bytes) -> int:
             case 0x05:
                 at += k
             case 0x06:
-                return k
+                return int(k)
             case _:
                 at += if_true if tests[operation](accumulator, k) else if_false
 

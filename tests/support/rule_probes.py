@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from doublevm.jail.bpf import ALL_BITS, Arg, Op, Rule, Table
+from doublevm.jail.rules import ALL_BITS, Arg, Op, Rule, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

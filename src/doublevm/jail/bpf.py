@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+from doublevm.jail.rules import INT_BITS, Op
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from doublevm.jail.rules import Arg, Rule, Table
     from doublevm.jail.syscalls import Machine
 
-ALL_BITS: Final = 2**64 - 1
-INT_BITS: Final = 2**32 - 1
 MAX_INSTRUCTIONS: Final = 4096
 """BPF_MAXINSNS of linux/bpf_common.h."""
 
@@ -44,86 +44,6 @@ _ARGUMENTS_AT: Final = 16
 
 X32_BIT: Final = 0x4000_0000
 """__X32_SYSCALL_BIT of asm/unistd.h."""
-
-
-class Op(StrEnum):
-    """How an argument is compared."""
-
-    MASKED_EQUAL = "masked-equal"
-    BELOW = "below"
-    AT_LEAST = "at least"
-
-
-@dataclass(frozen=True, slots=True)
-class Arg:
-    """What one argument of a system call has to be, as 64 bits without sign.
-
-    Raises ValueError for what no argument can be.
-    """
-
-    index: int
-    op: Op
-    value: int
-    mask: int = ALL_BITS
-
-    def __post_init__(self) -> None:
-        if self.index not in range(6) or self.value not in range(2**64):
-            raise ValueError(f"no argument can be compared like that: {self}")
-        if self.value & ~self.mask:
-            raise ValueError(f"the value has bits outside the mask: {self}")
-
-
-def masked(index: int, mask: int, value: int) -> Arg:
-    """Compare the bits of the mask alone."""
-    return Arg(index, Op.MASKED_EQUAL, value, mask)
-
-
-def equal(index: int, value: int) -> Arg:
-    """Compare all 64 bits: for pointers and ``unsigned long``."""
-    return masked(index, ALL_BITS, value)
-
-
-def int_equal(index: int, value: int) -> Arg:
-    """Compare 32 bits: for ``int``, whose other half the kernel does not look at."""
-    return masked(index, INT_BITS, value)
-
-
-def below(index: int, value: int) -> Arg:
-    """The argument is smaller than the value."""
-    return Arg(index, Op.BELOW, value)
-
-
-def at_least(index: int, value: int) -> Arg:
-    """The argument is the value or greater."""
-    return Arg(index, Op.AT_LEAST, value)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A system call that passes if all of ``when`` holds; rules of one name are alternatives."""
-
-    syscall: str
-    why: str
-    when: tuple[Arg, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What one kind of process may ask of the kernel. Everything else fails with an errno."""
-
-    name: str
-    rules: tuple[Rule, ...]
-    otherwise: int
-    refusals: Mapping[str, int]
-    """The errno of system calls for which ``otherwise`` would mislead the caller."""
-
-    def refusal(self, syscall: str) -> int:
-        """Return the errno that a refused system call fails with."""
-        return self.refusals.get(syscall, self.otherwise)
-
-    def plus(self, *rules: Rule) -> Table:
-        """Return a table that allows more: what is known only once a process runs."""
-        return Table(self.name, self.rules + rules, self.otherwise, self.refusals)
 
 
 def assemble(table: Table, machine: Machine, refuse_with: int | None = None) -> bytes:

@@ -11,16 +11,6 @@ import signal
 from types import MappingProxyType
 from typing import Final
 
-from doublevm.jail.bpf import (
-    INT_BITS,
-    Rule,
-    Table,
-    at_least,
-    below,
-    equal,
-    int_equal,
-    masked,
-)
 from doublevm.jail.grants import (
     COMPUTING,
     DESCRIPTORS,
@@ -33,6 +23,7 @@ from doublevm.jail.grants import (
     each,
 )
 from doublevm.jail.refusals import REFUSALS
+from doublevm.jail.rules import INT_BITS, Rule, Table, at_least, below, equal, int_equal, masked
 
 FORK_FLAGS: Final = 0x0120_0000
 """CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID: glibc's fork sets both, musl's neither."""
@@ -140,8 +131,8 @@ PARENT: Final = _table(
     Rule("setitimer", "the time limit of detectors", (int_equal(0, ITIMER_REAL),)),
     Rule(
         "pidfd_send_signal",
-        "ending an inner VM: a descriptor cannot be aimed at another process",
-        (int_equal(1, signal.SIGKILL),),
+        "ending an inner VM: a descriptor leads to one process, and without flags to no group",
+        (int_equal(1, signal.SIGKILL), int_equal(3, 0)),
     ),
     *(
         Rule("prlimit64", f"sealing its worker from outside: {name}", (int_equal(1, number),))

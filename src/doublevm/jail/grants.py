@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from doublevm.jail.bpf import INT_BITS, Arg, Rule, equal, int_equal, masked
+from doublevm.jail.rules import INT_BITS, Arg, Rule, equal, int_equal, masked
 
 PROT_WRITE: Final = 0x2
 PROT_EXEC: Final = 0x4

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from doublevm.jail.bpf import Table, assemble
+from doublevm.jail.bpf import assemble
 from doublevm.jail.filters import GUEST
 from doublevm.jail.identity import no_new_privs
 from doublevm.jail.libc import syscall
 from doublevm.jail.syscalls import this_machine
 from doublevm.jail.trial import reason_against
+
+if TYPE_CHECKING:
+    from doublevm.jail.rules import Table
 
 SECCOMP_SET_MODE_FILTER: Final = 1
 SECCOMP_FILTER_FLAG_TSYNC: Final = 1

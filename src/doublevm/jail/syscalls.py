@@ -8,6 +8,7 @@ probes, and a program that calls them is killed whatever its filter says.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from dataclasses import dataclass
@@ -36,8 +37,9 @@ class Machine:
     """Whether there is a second ABI under the same AUDIT_ARCH, told by a bit of the number."""
 
 
+@functools.cache
 def this_machine() -> Machine:
-    """Return the machine this runs on.
+    """Return the machine this runs on. A process that is confined may ask again, not the kernel.
 
     Raises:
         UnsupportedMachineError: its system calls are not known, or it does not run Linux.
