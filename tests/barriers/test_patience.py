@@ -35,7 +35,7 @@ def _timer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def verdict(detect: Any) -> Verdict:
-    pattern = SuspiciousPattern(id="SLOW", description="", detect=detect)
+    pattern = SuspiciousPattern(id="SLOW", description="odd", detect=detect)
     validation = ParentValidation(suspicious_patterns=(pattern,))
     monitor = Monitor((), validation, catch_all=True, patience=patience)
     monitor.begin_run(1)

@@ -12,7 +12,7 @@ from doublevm.monitor import Monitor
 from doublevm.policy import SuspiciousPattern
 from tests.barriers.cases import ALLOWED, Setting, Step, judge
 
-QUIET = SuspiciousPattern(id="QUIET", description="", detect=lambda *_: False)
+QUIET = SuspiciousPattern(id="QUIET", description="odd", detect=lambda *_: False)
 FULL = "sequence/history_full"
 
 

@@ -59,5 +59,8 @@ def _ask(
         return Deny("sequence", pattern.id, pattern.description)
     if found is not False:
         kind = type(found).__name__
-        return Deny("sequence", pattern.id, f"its pattern returned {kind}, not True or False")
+        # None comes from a path without `return`, which no bool() mends.
+        hint = "" if found is None else "; wrap it in bool(...)"
+        reason = f"its pattern returned {kind}, not True or False{hint}"
+        return Deny("sequence", pattern.id, reason)
     return None
