@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from doublevm.verdict import Deny
-from doublevm.wire.codec import encode
+import msgspec
+
+from doublevm.verdict import Allow, Deny
+from doublevm.wire.codec import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,6 +55,57 @@ class AuditRecord:
         linked = replace(self, previous_hash=previous_hash, hash="")
         return replace(linked, hash=digest(linked))
 
+    def to_json(self) -> str:
+        """Return the record as one line of JSON, which ``from_json`` reads."""
+        line = {field.name: getattr(self, field.name) for field in fields(self)}
+        line["arguments"] = _as_json(dict(self.arguments))
+        line["verdict"] = asdict(self.verdict) if isinstance(self.verdict, Deny) else "allow"
+        return json.dumps(line)
+
+    @staticmethod
+    def from_json(text: str) -> AuditRecord:
+        """Return the record that ``to_json`` wrote; whether it was changed is for ``verify``.
+
+        Raises:
+            ValueError: the text is no record.
+        """
+        try:
+            line = msgspec.convert(json.loads(text), _Line)
+            given = line.arguments
+            arguments = decode(bytes.fromhex(given)) if isinstance(given, str) else given
+            encode(arguments, "arguments")
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise ValueError(f"not an audit record: {error}") from None
+        if not isinstance(arguments, dict):
+            raise ValueError("not an audit record: arguments that are not a dict")  # noqa: TRY004
+        verdict = line.verdict if isinstance(line.verdict, Deny) else Allow()
+        rest = {name: getattr(line, name) for name in _Line.__struct_fields__}
+        return AuditRecord(**rest | {"arguments": arguments, "verdict": verdict})
+
+
+class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record's fields as JSON has them."""
+
+    number: int
+    run: int
+    timestamp: float
+    operation: str
+    arguments: dict[str, Any] | str
+    verdict: Literal["allow"] | Deny
+    outcome: Outcome
+    duration: float
+    previous_hash: str
+    hash: str
+
+
+def _as_json(arguments: dict[str, Any]) -> dict[str, Any] | str:
+    """Return them as they are if JSON keeps them so, else their encoding in hexadecimal."""
+    encoded = encode(arguments)
+    with contextlib.suppress(ValueError, TypeError):  # a NaN; or bytes, sets and the like
+        if encode(json.loads(json.dumps(arguments, allow_nan=False))) == encoded:
+            return arguments
+    return encoded.hex()
+
 
 def digest(record: AuditRecord) -> str:
     """Return the hash a record should have.
@@ -86,14 +140,20 @@ class ChainFault:
     """What is wrong there."""
 
 
-def verify(records: Iterable[AuditRecord], *, last_hash: str | None = None) -> ChainFault | None:
+def verify(
+    records: Iterable[AuditRecord], *, first: int | None = None, last_hash: str | None = None
+) -> ChainFault | None:
     """Return the first fault in a run of records, or None if each is as it was sealed.
 
-    Records may begin anywhere; from there on none may be changed, removed, added or reordered. Ones
-    removed at the end leave no gap: keep the ``hash`` of the last one elsewhere, and give it as
-    ``last_hash``.
+    From the first to the last of them none may be changed, removed, added or reordered. What was
+    removed at either end leaves no gap.
+
+    Args:
+        records: those to be checked.
+        first: the number they have to begin with, 1 for all of an enclave's; None: any.
+        last_hash: the ``hash`` of the last one, kept elsewhere; None: they may end anywhere.
     """
-    expected: int | None = None
+    expected = first
     previous: str | None = None
     for record in records:
         expected = record.number if expected is None else expected

@@ -29,7 +29,7 @@ from doublevm.wire.codec import CodecError, encode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from doublevm.barriers.custom import Patience
+    from doublevm.barriers.patience import Patience
     from doublevm.policy import ParentValidation
 
 __all__ = ["Attempt", "Hold", "Monitor", "StateError"]
@@ -76,7 +76,7 @@ class Monitor:
             tools: what is registered.
             validation: the policy; None judges registration, arguments and budget only.
             catch_all: whether names that are not registered have a handler all the same.
-            patience: limits the time of a detector; see ``judge_custom``.
+            patience: limits the time of name patterns and detectors.
         """
         self._tools = {spec.name: spec for spec in tools}
         self._catch_all, self._validation, self._patience = catch_all, validation, patience
@@ -164,7 +164,7 @@ class Monitor:
         if objection is None and spec is not None:
             objection = judge_arguments(operation, spec.parameters)
         if objection is None and self._validation is not None:
-            objection = judge_patterns(name, self._validation)
+            objection = judge_patterns(name, self._validation, self._patience)
         objection = objection or judge_budget(self._attempts, self._max_tool_calls)
         return Attempt(operation, encoded, objection)
 

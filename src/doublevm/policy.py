@@ -37,13 +37,14 @@ class SuspiciousPattern:
     """A pattern of your own. Its function runs in the parent VM, for every operation.
 
     Raises:
-        ConfigError: the id is not usable, or ``detect`` is not a plain function.
+        ConfigError: the id or the description is not usable, or ``detect`` is not a plain function
+            of three arguments.
     """
 
     id: str
     """Names the pattern in denials, ``[sequence/ID]``: letters, digits, ``_ . -``, 64 at most."""
     description: str
-    """What is suspicious, in words for the guest: it becomes the reason of a denial."""
+    """What is suspicious, in one line for the guest: it becomes the reason of a denial."""
     detect: Detect
     """``detect(operation_name, args, history) -> bool``; True denies the operation. It gets copies.
     One that raises, takes too long, or returns anything but a bool denies it too."""
@@ -54,15 +55,9 @@ class SuspiciousPattern:
             raise ConfigError(
                 f"suspicious pattern id {brief(self.id, 80)} must have 1 to 64 of A-Z a-z 0-9 _ . -"
             )
-        if not _is_text(self.description):
-            raise ConfigError(f"suspicious pattern {self.id!r}: description must be text")
-        if not callable(self.detect):
-            raise ConfigError(f"suspicious pattern {self.id!r}: detect must be a function")
-        if _is_async(self.detect):
-            raise ConfigError(
-                f"suspicious pattern {self.id!r}: detect is async; the parent VM has no event "
-                "loop, make it a plain function"
-            )
+        wrong = _wrong_description(self.description) or _wrong_function(self.detect)
+        if wrong:
+            raise ConfigError(f"suspicious pattern {self.id!r}: {wrong}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +93,7 @@ class ParentValidation:
     rapid_enumeration_overrides: Mapping[str, int] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    """Thresholds of single operations, by name."""
+    """Thresholds of single operations, by registered name."""
 
     def __post_init__(self) -> None:
         """Check the fields, compile the patterns, freeze the collections."""
@@ -221,9 +216,12 @@ def _check_patterns(custom: tuple[Any, ...], disabled: tuple[Any, ...]) -> None:
                 "another"
             )
         seen.add(pattern.id)
+    own_ids = [pattern.id for pattern in custom]  # a list: what is looked for may be anything
     for name in disabled:
         if name not in BUILT_IN_IDS:
-            raise _wrong("disabled_patterns", f"ids out of {', '.join(BUILT_IN_IDS)}", name)
+            wrong = _wrong("disabled_patterns", f"ids out of {', '.join(BUILT_IN_IDS)}", name)
+            own = "; leave your own out of suspicious_patterns" if name in own_ids else ""
+            raise ConfigError(f"{wrong}{own}")
 
 
 def _thresholds(overrides: object) -> Mapping[str, int]:
@@ -243,6 +241,35 @@ def _is_id(name: object) -> bool:
 def _is_text(value: object) -> TypeGuard[str]:
     """Whether it is text that can be sent: without lone surrogates."""
     return isinstance(value, str) and not _SURROGATE.search(value)
+
+
+def _wrong_description(text: object) -> str:
+    """Return what is wrong with it, if anything: it becomes a part of one line."""
+    if _is_text(text) and text.strip() and text.splitlines() == [text]:
+        return ""
+    return f"description must be one line of text that is not empty, not {brief(text, 80)}"
+
+
+def _wrong_function(function: Any) -> str:
+    if not callable(function):
+        return f"detect must be a function, not {brief(function, 80)}"
+    if _is_async(function):
+        return "detect is async; the parent VM has no event loop, make it a plain function"
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # it has none that can be read, as some builtins have not
+        return ""
+    try:
+        signature.bind("", {}, [])
+    except TypeError:
+        takes = ", ".join(map(_bare, signature.parameters.values()))
+        return f"detect must take (operation_name, args, history), not ({takes})"
+    return ""
+
+
+def _bare(parameter: inspect.Parameter) -> str:
+    """Return a parameter without annotation and default, with its stars."""
+    return str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
 
 
 def _is_async(function: Any) -> bool:

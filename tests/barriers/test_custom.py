@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -156,7 +157,8 @@ MISBEHAVIOUR: list[tuple[str, Any, str]] = [
     ("no-such-argument", lambda n, a, h: a["x"] if n == "bad" else False, "its pattern failed (K"),
     ("wrong-signature", lambda n, a=0, *h: n + a if n == "bad" else False, "its pattern failed (T"),
     ("none", returning(None), "its pattern returned NoneType, not True or False"),
-    ("one", returning(1), "its pattern returned int, not True or False"),
+    ("one", returning(1), "its pattern returned int, not True or False; wrap it in bool(...)"),
+    ("match", lambda n, a, h: re.match("bad", n) or False, "its pattern returned Match, not True"),
     ("zero", returning(0), "its pattern returned int, not True or False"),
     ("text", returning("yes"), "its pattern returned str, not True or False"),
     ("empty", returning([]), "its pattern returned list, not True or False"),
@@ -175,6 +177,9 @@ def test_the_reason_tells_what_the_pattern_did(detect: Any, reason: str) -> None
     verdict = monitor.decide(monitor.attempt("bad", (), {}), 0.0)
     assert isinstance(verdict, Deny)
     assert verdict.reason.startswith(reason)
+    # A forgotten `return` is not mended by bool(...).
+    mended = verdict.reason.endswith("; wrap it in bool(...)")
+    assert mended == ("returned" in reason and "None" not in reason)
     assert "secret" not in verdict.reason
 
 
@@ -202,7 +207,7 @@ def mutate(args: Any, history: Entries) -> None:
 
 def test_copies_only() -> None:
     first, second = Spy(mutate), Spy()
-    other = SuspiciousPattern(id="OTHER", description="", detect=second)
+    other = SuspiciousPattern(id="OTHER", description="odd", detect=second)
     args = {"amount": 7, "list": [1]}
     monitor = on(first, other).monitor()
     for _ in range(2):
@@ -238,7 +243,7 @@ def test_entries_cannot_be_changed(act: Any) -> None:
 def test_every_pattern_is_asked_in_turn_until_one_objects() -> None:
     spies = [Spy() for _ in range(3)]
     spies[1].act = lambda _args, _history: 1 / 0
-    more = [SuspiciousPattern(id=f"P{i}", description="", detect=s) for i, s in enumerate(spies)]
+    more = [SuspiciousPattern(id=f"P{i}", description="odd", detect=s) for i, s in enumerate(spies)]
     assert answers(on(lambda *_: False, *more), [Step("a", expect="-")]) == ["sequence/P1"]
     assert [len(spy.seen) for spy in spies] == [1, 1, 0]
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from doublevm.monitor import Monitor
+from doublevm.policy import ParentValidation
 from tests.barriers.cases import ALLOWED, Denial, Harmless, Setting, Step, Table, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BLOCKED, NOT_ALLOWED = "names/blocked", "names/not_allowed"
 
@@ -124,3 +129,17 @@ def test_patterns_in_turn_do_not_disturb_one_another() -> None:
     for i in range(999):
         name = list(expected)[i % 3]
         assert judge(monitor, Step(name, at=10.0 * i)) == expected[name]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_only_patterns_need_a_timer(*, asked: bool) -> None:
+    def patience(ask: Callable[[], object]) -> object:
+        calls.append(ask)
+        return ask()
+
+    calls: list[object] = []
+    validation = ParentValidation(blocked_operation_patterns=("admin",) if asked else ())
+    monitor = Monitor((), validation, catch_all=True, patience=patience)
+    monitor.begin_run(1)
+    assert judge(monitor, Step("users:list")) == ALLOWED
+    assert len(calls) == asked

@@ -1,4 +1,4 @@
-"""The time a detector may take: the parent VM's own limit, on the monitor's barrier."""
+"""The time that judging may take: the parent VM's own limit, on the monitor's barriers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _timer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def verdict(detect: Any) -> Verdict:
-    pattern = SuspiciousPattern(id="SLOW", description="", detect=detect)
+    pattern = SuspiciousPattern(id="SLOW", description="odd", detect=detect)
     validation = ParentValidation(suspicious_patterns=(pattern,))
     monitor = Monitor((), validation, catch_all=True, patience=patience)
     monitor.begin_run(1)
@@ -80,6 +80,35 @@ def test_one_that_never_answers_denies(detect: Any, monkeypatch: pytest.MonkeyPa
     assert answer.address == "sequence/SLOW"
     assert answer.reason == "its pattern failed (TooSlowError)"
     assert time.monotonic() - started < 30
+
+
+SLOW_NAME = "a" * 40 + "b"
+"""A name for which ``(a+)+$`` takes hours."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"blocked_operation_patterns": ("(a+)+$",)},
+        {"blocked_operation_patterns": ("x", "(a+)+$")},
+        {"allowed_operation_pattern": "(a+)+"},
+        {"allowed_operation_pattern": "(a+)+", "blocked_operation_patterns": ("x",)},
+    ],
+)
+def test_a_name_pattern_that_never_answers_denies(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DETECT_SECONDS", SHORT)
+    monitor = Monitor((), ParentValidation(**options), catch_all=True, patience=patience)
+    monitor.begin_run(9)
+    answer = monitor.decide(monitor.attempt(SLOW_NAME, (), {"n": 1}), 0.0)
+    reason = "comparing its name with the patterns took too long"
+    assert answer == Deny("names", "too_slow", reason)
+    assert [(entry.name, entry.allowed) for entry in monitor.history] == [(SLOW_NAME, False)]
+    # And it goes on judging, names that it is quick with.
+    monitor.begin_run(9)
+    quick = "aaa" if "allowed_operation_pattern" in options else "b"
+    assert monitor.decide(monitor.attempt(quick, (), {}), 0.0) == Allow()
 
 
 def test_one_that_answers_in_time_is_left_alone() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doublevm import AsyncEnclave, ConfigError, DoubleVM, Enclave, Limits, tool
+from doublevm import AsyncEnclave, ConfigError, DoubleVM, Enclave, Limits, ParentValidation, tool
 from tests.support.procfs import descendants
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ def named(name: str) -> Any:
     return tool(name=name)(plain)
 
 
+def thresholds(name: str) -> DoubleVM:
+    overrides = {name: 50}
+    return DoubleVM(parent_validation=ParentValidation(rapid_enumeration_overrides=overrides))
+
+
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown level": (
         {"security_level": "HIGH"},
@@ -39,7 +44,19 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "a level in lower case": ({"security_level": "strict"}, "not 'strict'"),
     "no level": ({"security_level": None}, "security_level must be one of"),
     "limits that are a dict": ({"limits": {"timeout": 1}}, "limits must be Limits(...), not"),
-    "settings that are a bool": ({"double_vm": False}, "double_vm must be DoubleVM(...), not"),
+    "settings that are off": (
+        {"double_vm": False},
+        "double_vm must be DoubleVM(...), not False; write DoubleVM(enabled=False)",
+    ),
+    "settings that are a bool": ({"double_vm": True}, "double_vm must be DoubleVM(...), not True"),
+    "settings of the parent VM alone": (
+        {"double_vm": ParentValidation()},
+        "; write DoubleVM(parent_validation=...)",
+    ),
+    "a threshold of a tool that is not there": (
+        {"tools": [named("files:read")], "double_vm": thresholds("files.read")},
+        "overrides: there is no tool 'files.read'; did you mean 'files:read'?",
+    ),
     "an unknown engine": (
         {"engine": "javascript"},
         "engine must be one of 'auto', 'monty', 'cpython', not 'javascript'",
@@ -132,3 +149,46 @@ def test_a_limit_that_cannot_be_right(field: str, value: Any, message: str) -> N
 def test_a_buffer_that_cannot_be_right(value: Any) -> None:
     with pytest.raises(ConfigError, match=r"double_vm\.parent_timeout_buffer must be"):
         DoubleVM(parent_timeout_buffer=value)
+
+
+def handler(name: str, args: dict[str, Any]) -> None: ...
+
+
+@BOTH
+def test_a_threshold_without_a_tool(kind: Callable[..., Any]) -> None:
+    far = thresholds("nothing/like/it")
+    with pytest.raises(ConfigError, match=r"there is no tool 'nothing/like/it'$"):
+        kind(tools=[plain], double_vm=far)
+    with pytest.raises(ConfigError, match=r"there is no tool 'nothing/like/it'$"):
+        kind(double_vm=far)
+    # A handler for all names takes this one as well.
+    kind(tools=[plain], double_vm=far, tool_handler=handler)
+    kind(tools=[plain], double_vm=thresholds("plain"))
+
+
+def allowing(pattern: str, **more: Any) -> DoubleVM:
+    validation = ParentValidation(allowed_operation_pattern=pattern, **more)
+    return DoubleVM(parent_validation=validation)
+
+
+@BOTH
+def test_an_allow_pattern_that_matches_no_tool(kind: Callable[..., Any]) -> None:
+    with pytest.warns(UserWarning, match=r"allowed_operation_pattern matches no tool") as caught:
+        kind(tools=[named("users:list"), plain], double_vm=allowing("users"))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"double_vm": allowing("users:.*")},
+        {"double_vm": allowing("users"), "tool_handler": handler},
+        {"double_vm": allowing("users", validate_operation_names=False)},
+        {"double_vm": allowing("users"), "tools": []},
+        {"double_vm": DoubleVM()},
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_no_warning(kind: Callable[..., Any], options: dict[str, Any]) -> None:
+    kind(**{"tools": [named("users:list"), plain], **options})

@@ -125,7 +125,7 @@ def test_a_long_history_costs_no_more(options: dict[str, Any], most_are: str) ->
 
 
 def test_control_a_pattern_that_looks_at_everything_is_noticed() -> None:
-    pattern = SuspiciousPattern(id="SCAN", description="", detect=scans_everything)
+    pattern = SuspiciousPattern(id="SCAN", description="odd", detect=scans_everything)
     few, _ = judge(monitor(10, (pattern,)), 10)
     many, _ = judge(monitor(2_000, (pattern,)), 2_000)
     assert many > 3 * few

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import pickle
 import subprocess
 import sys
@@ -168,6 +169,138 @@ def test_what_is_not_sealed_is_called_that() -> None:
 def test_nothing_at_all() -> None:
     assert verify([]) is None
     assert verify([], last_hash="f" * 64) == ChainFault(1, "records are missing at the end")
+
+
+@settings(deadline=None)
+@given(chains(least=2), st.data())
+def test_removed_ones_at_either_end_are_found_by_who_knows_the_ends(
+    records: list[AuditRecord], data: st.DataObject
+) -> None:
+    last_hash = records[-1].hash
+    assert verify(records, first=1, last_hash=last_hash) is None
+    start = data.draw(st.integers(1, len(records) - 1))
+    end = data.draw(st.integers(0, len(records) - 1))
+    rest, kept = records[start:], records[:end]
+    assert verify(rest, last_hash=last_hash) is None
+    assert verify(rest, first=start + 1) is None
+    expected = ChainFault(1, f"record {start + 1} stands in its place")
+    assert verify(rest, first=1, last_hash=last_hash) == expected
+    assert verify(kept, first=1) is None
+    fault = ChainFault(end + 1, "records are missing at the end")
+    assert verify(kept, first=1, last_hash=last_hash) == fault
+
+
+def test_where_records_have_to_begin() -> None:
+    records = chain([record(1), record(2)])
+    assert verify([], first=1) is None
+    assert verify([], first=7, last_hash="f" * 64) == ChainFault(
+        7, "records are missing at the end"
+    )
+    assert verify(records, first=2) == ChainFault(2, "record 1 stands in its place")
+
+
+@settings(deadline=None)
+@given(chains())
+def test_records_are_the_same_after_a_trip_through_json(records: list[AuditRecord]) -> None:
+    lines = [each.to_json() for each in records]
+    assert not any("\n" in line for line in lines)
+    again = [AuditRecord.from_json(line) for line in lines]
+    assert again == records
+    assert verify(again, first=1, last_hash=records[-1].hash) is None
+
+
+@pytest.mark.parametrize("value", EXAMPLES, ids=lambda value: type(value).__name__)
+def test_every_crossing_value_makes_the_trip_through_json(value: Any) -> None:
+    sealed = record(arguments={"value": value}).sealed(GENESIS)
+    again = AuditRecord.from_json(sealed.to_json())
+    assert encode(dict(again.arguments)) == encode(dict(sealed.arguments))
+    assert verify([again]) is None
+
+
+def test_arguments_can_be_read_wherever_json_keeps_them() -> None:
+    plain: dict[str, Any] = {"text": "Zoë", "n": [1, 2.5, True, None, {"a": {}}], "lone": "\ud800"}
+    assert line_of(arguments=plain)["arguments"] == plain
+    same: list[Any] = [1, True, 1.0, [1], {"1": 1}]
+    for value in same:
+        assert line_of(arguments={"a": value})["arguments"] == {"a": value}
+    other: list[Any] = [b"1", (1,), {1}, {1: 1}, math.nan, math.inf, "\ud83d\ude00", 10**5000]
+    for value in other:
+        text = line_of(arguments={"a": value})["arguments"]
+        assert text == encode({"a": value}).hex()
+
+
+def test_a_line_of_json() -> None:
+    denied = record(verdict=Deny("names", "blocked", "why"), outcome="denied").sealed(GENESIS)
+    assert json.loads(denied.to_json()) == {
+        "number": 1,
+        "run": 1,
+        "timestamp": 101.0,
+        "operation": "users:list",
+        "arguments": {"n": 1},
+        "verdict": {"barrier": "names", "rule": "blocked", "reason": "why"},
+        "outcome": "denied",
+        "duration": 0.5,
+        "previous_hash": GENESIS,
+        "hash": denied.hash,
+    }
+    assert line_of()["verdict"] == "allow"
+
+
+def line_of(**changes: Any) -> Any:
+    return json.loads(record(**changes).sealed(GENESIS).to_json())
+
+
+TAMPERED: dict[str, Any] = {
+    "number": [2, 0],
+    "run": [2],
+    "timestamp": [101.5],
+    "operation": ["users:drop"],
+    "arguments": [{"n": 1.0}, {}, encode({"n": 2}).hex()],
+    "verdict": [{"barrier": "names", "rule": "blocked", "reason": ""}],
+    "outcome": ["raised", "pending"],
+    "duration": [0.25],
+    "previous_hash": ["f" * 64],
+    "hash": ["f" * 64, ""],
+}
+
+
+@pytest.mark.parametrize("field", TAMPERED)
+def test_a_line_that_was_changed_is_found(field: str) -> None:
+    for value in TAMPERED[field]:
+        changed = AuditRecord.from_json(json.dumps({**line_of(), field: value}))
+        assert verify([changed], first=1) is not None
+
+
+NO_RECORDS: list[Any] = [
+    {},
+    [],
+    None,
+    {**line_of(), "more": 1},
+    {**line_of(), "number": "1"},
+    {**line_of(), "number": True},
+    {**line_of(), "timestamp": "now"},
+    {**line_of(), "operation": None},
+    {**line_of(), "arguments": []},
+    {**line_of(), "arguments": "xyz"},
+    {**line_of(), "arguments": "c1"},
+    {**line_of(), "arguments": encode([1]).hex()},
+    {**line_of(), "arguments": {"a": "x" * 1_100_000}},
+    {**line_of(), "verdict": "deny"},
+    {**line_of(), "verdict": {"barrier": "names"}},
+    {**line_of(), "outcome": "won"},
+]
+
+
+@pytest.mark.parametrize("value", NO_RECORDS, ids=lambda value: str(value)[-60:])
+def test_what_is_no_record_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^not an audit record: "):
+        AuditRecord.from_json(json.dumps(value))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 200_000, '{"number": 1', "nul"])
+def test_what_is_no_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^not an audit record: "):
+        AuditRecord.from_json(text)
 
 
 # Each differs from the others, though Python or JSON takes some of them for equal.

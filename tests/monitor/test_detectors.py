@@ -165,7 +165,7 @@ DETECTORS: dict[str, Any] = {
 
 
 def pattern(detect: Any) -> SuspiciousPattern:
-    return SuspiciousPattern(id="MINE", description="", detect=detect)
+    return SuspiciousPattern(id="MINE", description="odd", detect=detect)
 
 
 @pytest.fixture(scope="module")

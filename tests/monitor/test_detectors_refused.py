@@ -17,7 +17,7 @@ import pytest
 
 from doublevm.errors import ConfigError
 from doublevm.host.detectors import pickle_detector
-from tests.monitor.test_detectors import pattern, with_pair, with_values
+from tests.monitor.test_detectors import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,6 +86,10 @@ def with_an_empty_cell(thing: Any) -> Callable[..., bool]:
     return detect
 
 
+def takes_many(*_: Any, values: Any = None) -> bool:
+    return bool(values)
+
+
 CULPRITS: list[tuple[Callable[[], Any], str]] = [
     (lambda: capture(sqlite3.connect(":memory:")), "thing (Connection)"),
     (lambda: capture(LOCK), "thing (lock)"),
@@ -101,8 +105,8 @@ CULPRITS: list[tuple[Callable[[], Any], str]] = [
     (lambda: Holder(LOCK).method, "self.thing (lock)"),
     (lambda: Holder(LOCK), "self.thing (lock)"),
     (UsesGlobal, "LOCK (lock)"),
-    (lambda: functools.partial(with_pair, "pair", "name", LOCK), "argument 2 (lock)"),
-    (lambda: functools.partial(with_values, values=LOCK), "values (lock)"),
+    (lambda: functools.partial(takes_many, "a", "b", LOCK), "argument 2 (lock)"),
+    (lambda: functools.partial(takes_many, values=LOCK), "values (lock)"),
     (lambda: functools.partial(uses_global), "LOCK (lock)"),
 ]
 

@@ -13,7 +13,7 @@ from doublevm.policy import SuspiciousPattern
 from doublevm.wire.codec import CodecError
 from tests.barriers.cases import ALLOWED, Setting, Step, judge
 
-QUIET = SuspiciousPattern(id="QUIET", description="", detect=lambda *_: False)
+QUIET = SuspiciousPattern(id="QUIET", description="odd", detect=lambda *_: False)
 FULL = "sequence/history_full"
 
 

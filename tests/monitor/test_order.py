@@ -149,7 +149,7 @@ BROKEN = Deny("monitor", "error", "judging failed: ZeroDivisionError")
 @pytest.mark.parametrize("barrier", [*BARRIERS, "judge_custom"])
 def test_a_barrier_that_raises_denies(barrier: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = monitor(
-        suspicious_patterns=(SuspiciousPattern(id="A", description="", detect=lambda *_: False),)
+        suspicious_patterns=(SuspiciousPattern(id="A", description="odd", detect=lambda *_: False),)
     )
     monkeypatch.setattr(doublevm.monitor, barrier, explode)
     assert made.attempt("users:list", (), {}).operation == Operation("users:list", {})

@@ -127,7 +127,7 @@ def test_the_double_vm_refuses_wrong_values(field: str, value: Any) -> None:
 
 
 def pattern(**changes: Any) -> SuspiciousPattern:
-    made = {"id": "MINE", "description": "", "detect": lambda *_: False, **changes}
+    made = {"id": "MINE", "description": "odd", "detect": lambda *_: False, **changes}
     return SuspiciousPattern(**made)
 
 
@@ -162,7 +162,7 @@ def test_the_way_to_the_parent_vm_changes_nothing() -> None:
         blocked_operation_patterns=("x", re.compile("y", re.DOTALL)),
         max_operations_per_second=7,
         on_rate_limit="wait",
-        suspicious_patterns=(pattern(description="mine", detect=len),),
+        suspicious_patterns=(pattern(description="mine", detect=max),),
         disabled_patterns=("BULK_OPERATION",),
         sequence_window=7,
         rapid_enumeration_threshold=3,

@@ -26,7 +26,7 @@ def looks_back(name: str, args: Any, history: list[OperationHistoryEntry]) -> bo
     return hash((len(seen), sum(not entry.allowed for entry in history), *seen[-2:])) % 5 == 0
 
 
-CUSTOM = (SuspiciousPattern(id="LOOKS_BACK", description="", detect=looks_back),)
+CUSTOM = (SuspiciousPattern(id="LOOKS_BACK", description="odd", detect=looks_back),)
 
 
 def answers(

@@ -6,20 +6,18 @@ long or answers anything but True or False denies the operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from doublevm.barriers.patience import for_ever
 from doublevm.verdict import Deny
 from doublevm.wire.codec import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from doublevm.barriers.patience import Patience
     from doublevm.history import OperationHistoryEntry
     from doublevm.policy import SuspiciousPattern
-
-Patience = Callable[[Callable[[], object]], object]
-"""Calls a function and returns its answer; raises an exception in it when it takes too long."""
 
 
 def judge_custom(
@@ -39,14 +37,10 @@ def judge_custom(
         patience: limits each one's time; None sets no limit.
     """
     for pattern in patterns:
-        denial = _ask(pattern, name, args, history, patience or _for_ever)
+        denial = _ask(pattern, name, args, history, patience or for_ever)
         if denial is not None:
             return denial
     return None
-
-
-def _for_ever(ask: Callable[[], object]) -> object:
-    return ask()
 
 
 def _ask(
@@ -65,5 +59,8 @@ def _ask(
         return Deny("sequence", pattern.id, pattern.description)
     if found is not False:
         kind = type(found).__name__
-        return Deny("sequence", pattern.id, f"its pattern returned {kind}, not True or False")
+        # None comes from a path without `return`, which no bool() mends.
+        hint = "" if found is None else "; wrap it in bool(...)"
+        reason = f"its pattern returned {kind}, not True or False{hint}"
+        return Deny("sequence", pattern.id, reason)
     return None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from doublevm.barriers.patience import TooSlowError, for_ever
 from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from doublevm.barriers.patience import Patience
     from doublevm.policy import ParentValidation
 
 MAX_NAME: Final = 128
@@ -37,12 +39,27 @@ def judge_name(name: str, registered: Container[str], *, catch_all: bool) -> Den
     return None
 
 
-def judge_patterns(name: str, validation: ParentValidation) -> Deny | None:
+def judge_patterns(
+    name: str, validation: ParentValidation, patience: Patience | None = None
+) -> Deny | None:
     """Deny what a block pattern is found in, and what the allow pattern does not match whole.
 
     The block list is in force even where names are not validated. Both fail closed: a block pattern
-    may match anywhere in the name, the allow pattern has to match all of it.
+    may match anywhere in the name, the allow pattern has to match all of it. ``patience`` limits
+    their time: with a catch-all handler a guest chooses the names, and some expressions take hours
+    for some names.
     """
+    if not validation.blocked_operation_patterns and validation.allowed_operation_pattern is None:
+        return None
+    try:
+        denial = (patience or for_ever)(lambda: _search(name, validation))
+    except TooSlowError:
+        return Deny("names", "too_slow", "comparing its name with the patterns took too long")
+    assert denial is None or isinstance(denial, Deny)
+    return denial
+
+
+def _search(name: str, validation: ParentValidation) -> Deny | None:
     for pattern in validation.blocked_operation_patterns:
         assert isinstance(pattern, re.Pattern)  # compiled at construction
         if pattern.search(name):

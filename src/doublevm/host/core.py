@@ -15,14 +15,15 @@ from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
 from doublevm.host.confinement import known_missing, note_missing
 from doublevm.host.handlers import Handlers
-from doublevm.host.policy import validation_frame
+from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.run import HostRun
 from doublevm.host.trail import Trail
 from doublevm.instructions import instructions, stubs
 from doublevm.launch import monty_binary
 from doublevm.levels import SecurityLevel
 from doublevm.limits import Limits
-from doublevm.policy import DoubleVM
+from doublevm.policy import DoubleVM, ParentValidation
+from doublevm.shapes import brief
 from doublevm.wire import frames as f
 from doublevm.wire.codec import MAX_VALUE_BYTES, CodecError, encode
 
@@ -91,7 +92,7 @@ def settings(
     if limits is not None and not isinstance(limits, Limits):
         raise ConfigError(f"limits must be Limits(...), not {limits!r}")
     if double_vm is not None and not isinstance(double_vm, DoubleVM):
-        raise ConfigError(f"double_vm must be DoubleVM(...), not {double_vm!r}")
+        raise _no_double_vm(double_vm)
     if engine not in get_args(f.EngineChoice):
         known = ", ".join(repr(name) for name in get_args(f.EngineChoice))
         raise ConfigError(f"engine must be one of {known}, not {engine!r}")
@@ -101,13 +102,26 @@ def settings(
     _encoded(checked)
     complete = (limits or Limits()).over(level.settings.limits)
     double_vm = double_vm or DoubleVM()
-    validation = _validation(double_vm)
+    validation = _validation(double_vm, handlers)
     return Settings(handlers, level, complete, double_vm, choice, checked, validation)
 
 
-def _validation(double_vm: DoubleVM) -> f.Validation | None:
+def _no_double_vm(value: object) -> ConfigError:
+    hint = ""
+    if isinstance(value, ParentValidation):
+        hint = "; write DoubleVM(parent_validation=...)"
+    elif value is False:
+        hint = "; write DoubleVM(enabled=False)"
+    return ConfigError(f"double_vm must be DoubleVM(...), not {brief(value, 80)}{hint}")
+
+
+def _validation(double_vm: DoubleVM, handlers: Handlers) -> f.Validation | None:
+    validation = double_vm.parent_validation
     if double_vm.enabled:
-        return validation_frame(double_vm.parent_validation)
+        doubt = None if handlers.catch_all else misnamed(validation, handlers.tools)
+        if doubt:
+            warnings.warn(doubt, stacklevel=4)
+        return validation_frame(validation)
     warnings.warn(
         "DoubleVM(enabled=False): operations are relayed without judging names, rate and sequences",
         stacklevel=4,

@@ -1,7 +1,8 @@
-"""The policy as frames, for the way to the parent VM."""
+"""The policy compared with the tools, and as frames, for the way to the parent VM."""
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,33 @@ from doublevm.wire import frames as f
 from doublevm.wire.codec import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from doublevm.policy import ParentValidation, SuspiciousPattern
+
+
+def misnamed(validation: ParentValidation, tools: Collection[str]) -> str | None:
+    """Return a doubt about the names that settings speak of, where there are no others than tools.
+
+    Raises:
+        ConfigError: a threshold is for a tool that is not there.
+    """
+    for name in validation.rapid_enumeration_overrides:
+        if name not in tools:
+            near = difflib.get_close_matches(name, tools, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(
+                f"parent_validation.rapid_enumeration_overrides: there is no tool {name!r}{hint}"
+            )
+    allowed = validation.allowed_operation_pattern
+    if not isinstance(allowed, re.Pattern) or not validation.validate_operation_names or not tools:
+        return None
+    if any(map(allowed.fullmatch, tools)):
+        return None
+    return (
+        "parent_validation.allowed_operation_pattern matches no tool's whole name: every call will "
+        "be denied"
+    )
 
 
 def validation_frame(validation: ParentValidation) -> f.Validation:

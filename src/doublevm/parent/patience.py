@@ -1,20 +1,20 @@
-"""How long a detector may think: a timer of this process interrupts it."""
+"""How long judging may take: a timer of this process interrupts it."""
 
 from __future__ import annotations
 
 import signal
 from typing import TYPE_CHECKING, Final
 
+from doublevm.barriers.patience import TooSlowError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-DETECT_SECONDS: Final = 1.0
-"""A detector judges one operation; a thousandth of this is plenty."""
-
-
-class TooSlowError(BaseException):
-    """A detector has not answered in time. No Exception, so that it is not caught on the way."""
+DETECT_SECONDS: Final = 0.5
+"""One operation is judged; a thousandth of this is plenty. It is half of the default
+``parent_timeout_buffer``: an attempt just before the timeout is on record before the host kills the
+pair."""
 
 
 def patience(ask: Callable[[], object]) -> object:
