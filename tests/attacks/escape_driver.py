@@ -135,7 +135,7 @@ def _run_twins(engine: str) -> None:
 def _control(escape: Escape, canaries: Canaries) -> tuple[set[Kind], str]:
     task = {"program": escape.program, "host": canaries.host, "blocked": canaries.blocked}
     process = subprocess.Popen(
-        [sys.executable, "-I", str(_NAIVE_HOST)],
+        [sys.executable, "-P", str(_NAIVE_HOST)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -147,10 +147,11 @@ def _make_root(plan: Plan) -> None:
     kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", plan.root, "tmpfs", plain, "size=1m,mode=755")
     root = Path(plan.root)
-    for name in ("proc", "dev", "tmp"):
-        (root / name).mkdir()
+    for name in ("proc", "dev/shm", "tmp"):
+        (root / name).mkdir(parents=True)
     kernel.mount("proc", f"{root}/proc", "proc", plain | kernel.MS_NOEXEC)
     kernel.mount("tmpfs", str(root / "tmp"), "tmpfs", plain, "size=64m,mode=1777")
+    kernel.mount("tmpfs", str(root / "dev/shm"), "tmpfs", plain, "size=16m,mode=1777")
     for path in (*plan.visible, "/dev/null", "/dev/zero", "/dev/urandom"):
         _show(root, Path(path))
     if plan.writable is not None:
