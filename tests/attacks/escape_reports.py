@@ -9,10 +9,12 @@ import fcntl
 import functools
 import json
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.attacks.canaries import VARIABLE
 from tests.attacks.outer_jail import REPOSITORY, run_jailed
 
 if TYPE_CHECKING:
@@ -52,7 +54,10 @@ class Reports:
 
 def _make(mode: str, family: str) -> Report:
     code = _BOOT.format(repository=str(REPOSITORY), mode=mode, family=family)
-    done = run_jailed([sys.executable, "-I", "-c", code], timeout=BATCH_TIMEOUT)
+    # Only what a process was started with is in its /proc/PID/environ, where escapes look for it.
+    secret = {VARIABLE: secrets.token_hex(16)}
+    command = [sys.executable, "-I", "-c", code]
+    done = run_jailed(command, timeout=BATCH_TIMEOUT, environment=secret)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     report: Report = {row["id"]: row for row in rows}
     report[""] = {"id": "", "outcome": f"status {done.returncode}: {done.stderr[-2000:]}"}

@@ -56,10 +56,14 @@ def run(program: str, host_secret: str, blocked_secret: str) -> None:
     vars(main).update(_tools(host_secret, blocked_secret), __builtins__=builtins)
     sys.modules["__main__"] = main
     code = compile(program, "<program>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    if code.co_flags & inspect.CO_COROUTINE:
-        asyncio.run(eval(code, vars(main)))  # noqa: S307 - the very purpose
-    else:
-        exec(code, vars(main))  # noqa: S102 - likewise
+    try:
+        if code.co_flags & inspect.CO_COROUTINE:
+            asyncio.run(eval(code, vars(main)))  # noqa: S307 - the very purpose
+        else:
+            exec(code, vars(main))  # noqa: S102 - likewise
+    except Exception as error:
+        sys.stdout.write(f"{error}\n")
+        raise
 
 
 if __name__ == "__main__":

@@ -18,12 +18,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from tests.attacks.jail_launcher import FAILED, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 REPOSITORY: Final = Path(__file__).parents[2]
 
@@ -47,6 +48,7 @@ def run_jailed(
     timeout: float,
     writable: Path | None = None,
     as_root: bool = False,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a fresh jail and return how it ended and what it wrote.
 
@@ -57,6 +59,7 @@ def run_jailed(
             the jail's users are others: the folder has to be writable by everybody.
         as_root: Whether to be the jail's root, with all capabilities over what is made in the jail,
             where the tests run as root; an ordinary user without any otherwise.
+        environment: Variables beyond those of ENVIRONMENT.
 
     Raises:
         JailError: the jail cannot be made here.
@@ -70,7 +73,7 @@ def run_jailed(
             writable=None if writable is None else str(writable.resolve()),
             cpu=math.ceil(timeout),
             as_root=as_root,
-            environment=ENVIRONMENT,
+            environment={**ENVIRONMENT, **environment},
         )
         done = _launch(plan, timeout)
     if done.returncode == FAILED:
