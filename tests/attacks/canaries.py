@@ -13,9 +13,10 @@ import shutil
 import signal
 import socket
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tests.attacks.escape_cases import Kind
+if TYPE_CHECKING:
+    from tests.attacks.escape_cases import Kind
 
 FOLDER: Final = Path("/tmp/canary")  # noqa: S108 - of the outer jail, fresh for each
 SECRET: Final = FOLDER / "secret"

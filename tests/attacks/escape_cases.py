@@ -5,13 +5,13 @@ written so that it does reach it in an ordinary Python process, which its **cont
 
     [[case]]
     id = "subclasses_of_object"
-    source = "pyjail write-ups: class walk"   # where the technique is known from
+    source = "pyjail write-ups: class walk"  # where the technique is known from
     canary = "file"
     program = '''
     ...
     '''
-    control = false                           # it needs something that only doublevm has …
-    reason = "…"                              # … namely this
+    control = false  # it needs something that only doublevm has …
+    reason = "…"  # … namely this
 
 What is there for a program to reach, at fixed places of the outer jail, is in ``canaries.py``.
 """
@@ -84,4 +84,11 @@ def _load_twins() -> tuple[Twin, ...]:
 
 ESCAPES: Final = _load_escapes()
 TWINS: Final = _load_twins()
-FAMILIES: Final = tuple(sorted({escape.family for escape in ESCAPES}))
+
+BATCHES: Final = 6
+"""Into so many the corpus is divided: each is run in one jail, as a jail takes a while to make."""
+
+
+def batch_of(escape: Escape) -> int:
+    """Return the batch that a case is in."""
+    return ESCAPES.index(escape) % BATCHES

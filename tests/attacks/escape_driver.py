@@ -1,7 +1,7 @@
-"""Runs a family of escapes inside of the outer jail and prints one line of JSON per case.
+"""Runs a batch of escapes inside of the outer jail and prints one line of JSON per case.
 
 Arguments: ``monty`` or ``cpython`` for doublevm's enclaves, ``control`` for a host that confines
-nothing; and the family, or ``twins``.
+nothing; and the number of the batch, or ``twins``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doublevm import DoubleVM, Enclave, EnclaveError, Limits, ParentValidation, tool
 from tests.attacks.canaries import Canaries
-from tests.attacks.escape_cases import ESCAPES, TWINS, Escape
+from tests.attacks.escape_cases import ESCAPES, TWINS, Escape, batch_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,15 +29,15 @@ _CONTROL_TIMEOUT: Final = 30.0
 _NAIVE_HOST: Final = Path(__file__).parent / "naive_host.py"
 
 
-def main(mode: str, family: str) -> None:
+def main(mode: str, batch: str) -> None:
     """Run what the arguments say."""
     # Text of huge ints is asked for below, and they are what some programs come with.
     sys.set_int_max_str_digits(0)
-    if family == "twins":
+    if batch == "twins":
         _run_twins(mode)
         return
     canaries = Canaries()
-    chosen = [escape for escape in ESCAPES if escape.family == family]
+    chosen = [escape for escape in ESCAPES if str(batch_of(escape)) == batch]
     if mode == "control":
         for escape in chosen:
             if escape.control:

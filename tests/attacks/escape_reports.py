@@ -1,6 +1,6 @@
-"""Reports of the jailed driver, one jail per family and engine, made once per test session.
+"""Reports of the jailed driver, one jail per batch and engine, made once per test session.
 
-The workers of pytest-xdist share them through files: a family's tests may be spread over all of them.
+The workers of pytest-xdist share them through files: a batch's tests may be spread over them all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BATCH_TIMEOUT: Final = 110
 
 _BOOT: Final = (
     "import sys; sys.path.append({repository!r}); "
-    "from tests.attacks.escape_driver import main; main({mode!r}, {family!r})"
+    "from tests.attacks.escape_driver import main; main({mode!r}, {batch!r})"
 )
 
 Report = dict[str, dict[str, Any]]
@@ -41,19 +41,19 @@ class Reports:
         self._folder.mkdir(exist_ok=True)
 
     @functools.cache  # noqa: B019 - there is one per session
-    def report(self, mode: str, family: str) -> Report:
-        """Return what the driver says of a family: rows by case."""
-        path = self._folder / f"{mode}-{family}.json"
+    def report(self, mode: str, batch: object) -> Report:
+        """Return what the driver says of a batch: rows by case."""
+        path = self._folder / f"{mode}-{batch}.json"
         with Path(f"{path}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
-                path.write_text(json.dumps(_make(mode, family)))
+                path.write_text(json.dumps(_make(mode, str(batch))))
         made: Report = json.loads(path.read_text())
         return made
 
 
-def _make(mode: str, family: str) -> Report:
-    code = _BOOT.format(repository=str(REPOSITORY), mode=mode, family=family)
+def _make(mode: str, batch: str) -> Report:
+    code = _BOOT.format(repository=str(REPOSITORY), mode=mode, batch=batch)
     # Only what a process was started with is in its /proc/PID/environ, where escapes look for it.
     secret = {VARIABLE: secrets.token_hex(16)}
     command = [sys.executable, "-I", "-c", code]

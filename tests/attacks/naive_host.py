@@ -7,15 +7,16 @@ guests have: the tool ``show``, and ``canary.blocked``, which a judge denies.
 from __future__ import annotations
 
 import ast
-import asyncio
 import builtins
 import contextlib
-import inspect
 import json
 import pickle
 import sys
 import types
-from typing import Any
+import warnings  # noqa: F401 - a host has it loaded, and class walks look for it
+from typing import Any, Final
+
+_CO_COROUTINE: Final = 0x80
 
 
 def _judged(operation: str, handlers: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -57,7 +58,9 @@ def run(program: str, host_secret: str, blocked_secret: str) -> None:
     sys.modules["__main__"] = main
     code = compile(program, "<program>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     try:
-        if code.co_flags & inspect.CO_COROUTINE:
+        if code.co_flags & _CO_COROUTINE:
+            import asyncio
+
             asyncio.run(eval(code, vars(main)))  # noqa: S307 - the very purpose
         else:
             exec(code, vars(main))  # noqa: S102 - likewise

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.attacks.escape_cases import ENGINES, ESCAPES, TWINS
+from tests.attacks.escape_cases import ENGINES, ESCAPES, TWINS, batch_of
 from tests.attacks.escape_reports import Reports
 from tests.attacks.outer_jail import available
 
 if TYPE_CHECKING:
     from tests.attacks.escape_cases import Escape, Twin
 
-pytestmark = pytest.mark.skipif(available() is not None, reason=str(available()))
+pytestmark = [
+    pytest.mark.skipif(available() is not None, reason=str(available())),
+    pytest.mark.timeout(300),  # the first test of a batch makes its report, others wait for it
+]
 
 RUNS = [(engine, escape) for engine in ENGINES for escape in ESCAPES if engine in escape.engines]
 CONTROLS = [escape for escape in ESCAPES if escape.control]
@@ -32,7 +35,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
     ("engine", "escape"), RUNS, ids=[f"{engine}-{escape.name}" for engine, escape in RUNS]
 )
 def test_no_escape_reaches_its_canary(reports: Reports, engine: str, escape: Escape) -> None:
-    report = reports.report(engine, escape.family)
+    report = reports.report(engine, batch_of(escape))
     assert escape.name in report, report[""]
     # Any canary, not just its own: it may have got further than it was meant to.
     assert report[escape.name]["reached"] == [], report[escape.name]
@@ -40,7 +43,7 @@ def test_no_escape_reaches_its_canary(reports: Reports, engine: str, escape: Esc
 
 @pytest.mark.parametrize("escape", CONTROLS, ids=[escape.name for escape in CONTROLS])
 def test_control_reaches_its_canary(reports: Reports, escape: Escape) -> None:
-    report = reports.report("control", escape.family)
+    report = reports.report("control", batch_of(escape))
     assert escape.name in report, report[""]
     assert escape.canary in report[escape.name]["reached"], report[escape.name]
 
