@@ -19,7 +19,12 @@ both_drivers = pytest.mark.parametrize("driver", ["sync", "async"])
 
 ARGS = encode({"number": 1})
 USAGE = f.Usage(0.0, 0)
-BEGIN = ["read", write(f.Ready(f.VERSION)), "read", write(f.Started(1, "monty"))]
+BEGIN = [
+    "read",
+    write(f.Ready(f.VERSION, {}, ("monty", "cpython"))),
+    "read",
+    write(f.Started(1, "monty")),
+]
 
 
 def call(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 both_drivers = pytest.mark.parametrize("driver", ["sync", "async"])
 
-READY, STARTED = f.Ready(f.VERSION), f.Started(1, "monty")
+READY, STARTED = f.Ready(f.VERSION, {}, ("monty", "cpython")), f.Started(1, "monty")
 USAGE = f.Usage(0.0, 0)
 NO_ARGS, ARGS = encode({}), encode({"number": 1})
 CALL = f.Call(1, 1, "tool", ARGS, concurrent=False)
@@ -189,7 +189,7 @@ def test_it_never_reads(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None
 
 @both_drivers
 def test_another_version(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None:
-    error = lie(monkeypatch, driver, "read", write(f.Ready(f.VERSION + 1)))
+    error = lie(monkeypatch, driver, "read", write(f.Ready(f.VERSION + 1, {}, ("monty",))))
     assert type(error) is VMError
     assert "version" in str(error)
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 PR_SET_CHILD_SUBREAPER = 36
 PARENT_VM = "doublevm.parent.__main__"
 TEMPLATE = "doublevm.inner.__main__"
-MONTY = "monty"
+MONTY = "subprocess"
+"""What the worker is told; it is executed through a descriptor, so its path says nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Process:
         if self._is_of_template:
             parent = _read(self.parent)
             return parent is not None and parent._is_of_template
-        return bool(self.arguments) and Path(self.arguments[0]).name == MONTY
+        return self.arguments[1:] == (MONTY,)
 
     @property
     def is_template(self) -> bool:

@@ -28,7 +28,7 @@ from doublevm.engines.base import (
     Wait,
 )
 from doublevm.engines.monty_tools import MontyTools
-from doublevm.engines.usage import read_usage
+from doublevm.engines.usage import UsageReader
 from doublevm.guest_traceback import GuestFrame, render
 from doublevm.jail.rlimits import forbid_new_resources_to
 from doublevm.wire.codec import CodecError, decode, encode
@@ -112,6 +112,7 @@ class MontyEngine:
             self._pid = session.worker_pid
         if self._pid is not None and hasattr(os, "pidfd_open"):
             self._pidfd = os.pidfd_open(self._pid)
+            self._usage = UsageReader(self._pid)
             forbid_new_resources_to(self._pid)
 
     def _check_out(self, memory: int, timeout: float) -> None:
@@ -133,7 +134,7 @@ class MontyEngine:
         """Feed the program to the session."""
         assert self._session is not None
         assert self._pid is not None
-        self._before = read_usage(self._pid)
+        self._before = self._usage.read()
         if not self._awaited:  # a session's later programs hold the namespaces of earlier ones
             self._tools = MontyTools(program.tools)
         self._timers: dict[int, float] = {}
@@ -184,7 +185,7 @@ class MontyEngine:
         """Give the session back, unless it is kept."""
         if self._pid is None:
             return Usage(0.0, 0)
-        now = read_usage(self._pid)
+        now = self._usage.read()
         if not keep or self._stuck or self._stopped.is_set():
             self._check_in()
         return Usage(max(0.0, now.cpu_time - self._before.cpu_time), now.peak_memory)

@@ -107,7 +107,9 @@ class TemplateProcess:
             ready = select.select(waiting, [], [], 0 if self.ended else None)[0]
             # What it had sent before its end comes first.
             if self.read_fd in ready:
-                return os.read(self.read_fd, _CHUNK)
+                if data := os.read(self.read_fd, _CHUNK):
+                    return data
+                raise EngineDiedError(self._own_last_words())
             if self.ended is not None:
                 raise EngineDiedError(_last_words(self.ended))
             self._report()

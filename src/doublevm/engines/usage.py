@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from doublevm.wire.frames import Usage
 
+NOTHING = Usage(0.0, 0)
 
-def read_usage(pid: int) -> Usage:
-    """Return what process ``pid`` has used since it began; zeros where that cannot be read."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return Usage(0.0, 0)
-    # The second field is the command in brackets and may hold spaces; utime and stime are the
-    # 14th and 15th of proc_pid_stat(5).
-    fields = stat.rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    peak = next((row.split()[1] for row in status.splitlines() if row.startswith("VmHWM:")), "0")
-    return Usage(ticks / os.sysconf("SC_CLK_TCK"), int(peak) * 1024)
+
+class UsageReader:
+    """Reads what one process has used, through files that are opened now."""
+
+    def __init__(self, pid: int) -> None:
+        """Open them: a sealed process cannot do so later."""
+        self._fds: tuple[int, ...] = ()
+        self._ticks = os.sysconf("SC_CLK_TCK")
+        try:
+            self._fds = tuple(os.open(f"/proc/{pid}/{name}", os.O_RDONLY) for name in _FILES)
+        except OSError:
+            return
+
+    def read(self) -> Usage:
+        """Return what it has used since it began; zeros where that cannot be read."""
+        try:
+            stat, status = (os.pread(fd, 4096, 0).decode() for fd in self._fds)
+        except (OSError, ValueError):  # it is gone, or there is no /proc
+            return NOTHING
+        # The second field is the command in brackets and may hold spaces; utime and stime are the
+        # 14th and 15th of proc_pid_stat(5).
+        fields = stat.rpartition(")")[2].split()
+        ticks = int(fields[11]) + int(fields[12])
+        rows = (row.split() for row in status.splitlines() if row.startswith("VmHWM:"))
+        peak = next((row[1] for row in rows), "0")
+        return Usage(ticks / self._ticks, int(peak) * 1024)
+
+
+_FILES = ("stat", "status")

@@ -37,6 +37,8 @@ class Template:
         self._woken_fd, self._wake_fd = os.pipe()
         os.set_blocking(self._wake_fd, False)
         os.set_blocking(self._woken_fd, False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        signal.set_wakeup_fd(self._wake_fd)
 
     def send(self, frame: msgspec.Struct) -> None:
         """Report to the parent VM."""
@@ -44,8 +46,6 @@ class Template:
 
     def serve(self, be_guest: Callable[[Fork], NoReturn]) -> None:
         """Obey until the parent VM hangs up; ``be_guest`` is called in each guest's process."""
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        signal.set_wakeup_fd(self._wake_fd)
         while True:
             ready = select.select([self._read_fd, self._woken_fd], [], [])[0]
             if self._woken_fd in ready:

@@ -35,8 +35,12 @@ CLONE_DETACHED: Final = 0x0040_0000
 ITIMER_REAL: Final = 0
 F_GETFD, F_SETFD, F_GETFL, F_SETFL = 1, 2, 3, 4
 F_DUPFD_CLOEXEC: Final = 1030
-RLIMIT_NPROC: Final = 6
-RLIMIT_NOFILE: Final = 7
+LIMITS_OF_A_WORKER: Final = {
+    "RLIMIT_FSIZE": 1,
+    "RLIMIT_CORE": 4,
+    "RLIMIT_NPROC": 6,
+    "RLIMIT_NOFILE": 7,
+}
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
 PR_SET_NAME: Final = 15
@@ -134,10 +138,6 @@ PARENT: Final = _table(
         "ending an inner VM: a descriptor leads to one process, and without flags to no group",
         (int_equal(1, signal.SIGKILL), int_equal(3, 0)),
     ),
-    *(
-        Rule("prlimit64", f"sealing its worker from outside: {name}", (int_equal(1, number),))
-        for name, number in (("RLIMIT_NPROC", RLIMIT_NPROC), ("RLIMIT_NOFILE", RLIMIT_NOFILE))
-    ),
 )
 """The judging process once its children run; it starts no more of them, and no thread."""
 
@@ -196,7 +196,10 @@ STARTING: Final = _table(
     *each("pipes to the worker, and to wake threads", "pipe2", "eventfd2", "epoll_create1"),
     *each("the worker's ends become its 0 and 1", "dup2", "dup3"),
     *each("whether the worker is alive", "pidfd_open"),
-    *each("a thread's stack", "sched_getscheduler", "sched_getparam"),
+    *(
+        Rule("landlock_create_ruleset", "a second domain, with no file in it"),
+        Rule("landlock_restrict_self", "the same"),
+    ),
     Rule("prctl", "no inspection", (int_equal(0, PR_SET_DUMPABLE), equal(1, 0))),
     Rule("prctl", "the seal", (int_equal(0, PR_SET_NO_NEW_PRIVS), equal(1, 1))),
     Rule(
@@ -208,6 +211,10 @@ STARTING: Final = _table(
         ),
     ),
     Rule("prlimit64", "lowering its own limits", (int_equal(0, 0),)),
+    *(
+        Rule("prlimit64", f"sealing the worker from outside: {name}", (int_equal(1, number),))
+        for name, number in LIMITS_OF_A_WORKER.items()
+    ),
 )
 """A parent VM between its first confinement and its seal, and the worker that it starts meanwhile.
 

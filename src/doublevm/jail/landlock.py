@@ -50,13 +50,15 @@ def available() -> str | None:
     return reason_against(restrict)
 
 
-def restrict(read: Sequence[str] = (), execute: Sequence[str] = ()) -> None:
+def restrict(
+    read: Sequence[str] = (), execute: Sequence[str] = (), *, may_signal: bool = False
+) -> None:
     """Leave this process of the filesystem what is below these paths, and no way out of itself.
 
     ``read`` is for files and folders, ``execute`` for programs, which may be read as well. Where
-    the kernel knows how: no TCP, no device ioctl, no signal and no abstract unix socket to
-    processes outside. Descriptors that are open stay usable. It holds for processes started later;
-    before ABI 8, it covers the calling thread alone.
+    the kernel knows how: no TCP, no device ioctl, and, unless it ``may_signal``, no signal and no
+    abstract unix socket to processes outside. Descriptors that are open stay usable. It holds for
+    processes started later; before ABI 8, it covers the calling thread alone.
 
     Raises:
         OSError: there is no Landlock here, the kernel refused, or a path does not exist.
@@ -65,7 +67,7 @@ def restrict(read: Sequence[str] = (), execute: Sequence[str] = ()) -> None:
     if version == 0:
         raise OSError("there is no Landlock on this kernel")
     rights = _filesystem_rights(version)
-    fd = _create_ruleset(version, rights)
+    fd = _create_ruleset(version, rights, scoped=not may_signal)
     try:
         for path in read:
             _allow(fd, path, FS_READ_FILE | FS_READ_DIR)
@@ -84,12 +86,12 @@ def _filesystem_rights(version: int) -> int:
     return (1 << count) - 1
 
 
-def _create_ruleset(version: int, rights: int) -> int:
+def _create_ruleset(version: int, rights: int, *, scoped: bool) -> int:
     """Make ``struct landlock_ruleset_attr``, as long as this ABI knows it."""
     fields = [rights]
     if version >= _ABI_WITH_TCP:
         fields.append(NET_BIND_AND_CONNECT_TCP)
-    if version >= _ABI_WITH_SCOPES:
+    if version >= _ABI_WITH_SCOPES and scoped:
         fields.append(SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS)
     attributes = struct.pack(f"={len(fields)}Q", *fields)
     return syscall("landlock_create_ruleset", attributes, len(attributes), 0)

@@ -27,7 +27,7 @@ def forbid_new_resources(*, processes: bool = False) -> None:
 
 def limit_processes(most: int) -> None:
     """Let this process's user have at most so many processes and threads."""
-    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    _lower(resource.RLIMIT_NPROC, most)
 
 
 def forbid_new_resources_to(pid: int) -> None:
@@ -38,7 +38,7 @@ def forbid_new_resources_to(pid: int) -> None:
 
 def limit_data(ceiling: int) -> None:
     """Let this process map at most ``ceiling`` bytes of data, what it has now included."""
-    resource.setrlimit(resource.RLIMIT_DATA, (ceiling, ceiling))
+    _lower(resource.RLIMIT_DATA, ceiling)
 
 
 def limit_cpu(seconds: int) -> None:
@@ -46,7 +46,7 @@ def limit_cpu(seconds: int) -> None:
 
     A second lock behind the parent's clock, for the case that nobody is left to watch it.
     """
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    _lower(resource.RLIMIT_CPU, seconds)
 
 
 def data_in_use() -> int:
@@ -55,3 +55,11 @@ def data_in_use() -> int:
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024
     raise OSError("there is no VmData in /proc/self/status")
+
+
+def _lower(limit: int, most: int) -> None:
+    """Set soft and hard limit, unless the hard one is lower already: nobody may raise it."""
+    _, hard = resource.getrlimit(limit)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(limit, (most, most))

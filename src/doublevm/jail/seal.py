@@ -17,7 +17,6 @@ from doublevm.jail.identity import (
     take_own_uid,
 )
 from doublevm.jail.rlimits import (
-    data_in_use,
     forbid_new_resources,
     limit_cpu,
     limit_data,
@@ -49,16 +48,30 @@ def confine_for_start(mechanisms: Collection[str], programs: Collection[str]) ->
     if take_own_uid() is not None:
         allow_inspection()
     if "landlock" in mechanisms:
-        read = [path for path in LIBRARIES if Path(path).exists()]
+        read = [path for path in (*LIBRARIES, "/proc") if Path(path).exists()]
         landlock.restrict(read, [*programs, *_loaders()] if programs else [])
     if "seccomp" in mechanisms:
         seccomp.install(filters.STARTING)
 
 
-def seal_parent(mechanisms: Collection[str]) -> None:
-    """Seal a parent VM whose processes and threads have all been started."""
+def take_files_away(mechanisms: Collection[str]) -> None:
+    """Leave a parent VM whose worker runs no file, not even those that tell what the worker uses.
+
+    Its later threads inherit this; the worker and the threads of its client have what
+    ``confine_for_start`` left them.
+    """
+    if "landlock" in mechanisms:
+        # The worker is outside of this domain, and has to be killed now and then.
+        landlock.restrict(may_signal=True)
+
+
+def seal_parent(mechanisms: Collection[str], data: int) -> None:
+    """Seal a parent VM whose processes and threads have all been started.
+
+    ``data`` is what ``data_in_use`` returned while it could still be asked.
+    """
     forbid_inspection()
-    limit_data(data_in_use() + PARENT_DATA)
+    limit_data(data + PARENT_DATA)
     forbid_new_resources()
     if "seccomp" in mechanisms:
         seccomp.install(filters.PARENT)
