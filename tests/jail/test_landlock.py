@@ -197,7 +197,7 @@ def test_each_abi_is_asked_for_all_it_knows(
         return 5
 
     monkeypatch.setattr(landlock, "syscall", note)
-    landlock._create_ruleset(abi, landlock._filesystem_rights(abi))
+    landlock._create_ruleset(abi, landlock._filesystem_rights(abi), scoped=True)
     (_, attributes, size, _) = seen[0]
     assert isinstance(attributes, bytes)
     assert int.from_bytes(attributes[:8], "little") == 2**rights - 1

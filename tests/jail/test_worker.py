@@ -48,9 +48,9 @@ printed = []
 pool = Monty(binary_path=sys.argv[1], min_processes=1, max_processes=1).__enter__()
 session = pool.checkout(limits={"max_memory": 50_000_000, "max_suspensions": 100}).__enter__()
 if sys.argv[2] == "sealed":
-    install(PARENT)
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC):
         resource.prlimit(session.worker_pid, limit, (0, 0))
+    install(PARENT)
 step = session.feed_start(PROGRAM, print_callback=lambda _, text: printed.append(text))
 while not hasattr(step, "output"):
     step = step.resume({"return_value": 2 * step.args[0]})

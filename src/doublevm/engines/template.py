@@ -27,6 +27,9 @@ ENVIRONMENT: Final = {
 """numpy's libraries would each start a thread for every core as they are imported, and a fork has
 none but the thread that forked."""
 
+GOODBYE_SECONDS: Final = 0.3
+"""How long a template has to end once its pipes are closed."""
+
 _CHUNK: Final = 65536
 
 
@@ -134,10 +137,14 @@ class TemplateProcess:
         return bool(select.select([self.read_fd, self.reports_fd], [], [], 0)[0])
 
     def close(self) -> None:
-        """Kill and reap the template; its guest dies with it."""
-        self._process.kill()
-        self._process.wait()
+        """End the template by hanging up; its guest dies with it.
+
+        It has a uid of its own and cannot be killed from here. Should it not end, its host will do
+        that together with this process.
+        """
         self._close_pipes()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(GOODBYE_SECONDS)
 
     # --- orders and reports -------------------------------------------------------------------
 

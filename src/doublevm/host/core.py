@@ -268,7 +268,7 @@ class EnclaveCore:
             version=f.VERSION,
             tools=specs,
             catch_all=config.handlers.catch_all,
-            engines={name: rung.value for name, rung in config.engines.items()},
+            engines={name: cast("Any", rung.value) for name, rung in config.engines.items()},
             missing=known_missing(),
             monty_binary=monty_binary(),
             packages=(),

@@ -188,8 +188,7 @@ AF_UNIX: Final = 1
 
 STARTING: Final = _table(
     "STARTING",
-    *PARENT.rules,
-    *WORKER.rules,
+    *{(rule.syscall, rule.when): rule for rule in (*PARENT.rules, *WORKER.rules)}.values(),
     Rule("clone", "starting the worker", (masked(0, INT_BITS & ~VFORK_FLAGS, signal.SIGCHLD),)),
     Rule("socketpair", "the client library's own signal pipe", (int_equal(0, AF_UNIX),)),
     Rule("fcntl", "the client library keeps copies", (int_equal(1, F_DUPFD_CLOEXEC),)),

@@ -71,7 +71,7 @@ class Configure(Frame, frozen=True, tag="configure", kw_only=True):
     tools: tuple[ToolSpec, ...]
     catch_all: bool
     """Whether the host has a handler for names it did not register."""
-    engines: dict[EngineName, Annotated[int, Meta(ge=0, le=4)]]
+    engines: dict[EngineName, Literal[0, 1, 2, 3, 4]]
     """What to have ready, each with the weakest rung of confinement that it may run on: none other
     can be started once the parent VM is sealed."""
     missing: dict[Name, str] | None

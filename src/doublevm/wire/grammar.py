@@ -22,8 +22,7 @@ Table = dict[str, dict[type, str]]
 
 HOST_SIDE: Final[Table] = {
     "new": {f.Configure: "configuring"},
-    "configuring": {f.Ready: "idle", f.Unconfined: "ended"},
-    "ended": {},
+    "configuring": {f.Ready: "idle", f.Unconfined: "new"},
     "idle": {f.Remember: "idle", f.Run: "starting", f.EndSession: "idle"},
     # Refused programs fail without ever being started.
     "starting": {f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
