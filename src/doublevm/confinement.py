@@ -38,6 +38,10 @@ class Rung(IntEnum):
         return self.name.lower().replace("_plus", "+")
 
 
+WARN_BELOW: Final = Rung.REDUCED
+"""Below it, an enclave that runs at all does so with a warning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Confinement:
     """What confines the VMs on this machine, found out by trying."""

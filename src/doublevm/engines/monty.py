@@ -76,9 +76,9 @@ class MontyEngine:
         self._before = Usage(0.0, 0)
 
     @property
-    def program(self) -> str:
-        """The path to execute the worker by."""
-        return f"/proc/self/fd/{self._binary}"
+    def program(self) -> str | None:
+        """The path to execute the worker by, if it was found."""
+        return None if self._binary is None else f"/proc/self/fd/{self._binary}"
 
     def begin(self) -> None:
         """Start the worker."""
@@ -100,7 +100,7 @@ class MontyEngine:
             raise EngineStartError(f"the monty engine cannot start: {error}") from error
 
     def _start_worker(self) -> None:
-        if self._binary is None:
+        if self.program is None:
             raise FileNotFoundError("its worker is missing; install pydantic-monty")
         pool = self._client.Monty(
             binary_path=self.program, min_processes=1, max_processes=1, checkout_timeout=20

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+import msgspec
+
 from doublevm.confinement import Confinement
 from doublevm.engines.cpython import CPythonEngine
 from doublevm.engines.monty import MontyEngine
@@ -45,7 +47,9 @@ def main() -> NoReturn:
 def _serve(host: HostPipe) -> None:
     configure = host.receive()
     assert isinstance(configure, Configure)
-    missing = probe() if configure.missing is None else configure.missing
+    if configure.missing is None:
+        configure = msgspec.structs.replace(configure, missing=probe())
+    missing = configure.missing or {}
     confinement = Confinement(missing)
     engines = _engines(configure, confinement)
     watchdog = Watchdog(host.read_fd)
@@ -91,7 +95,8 @@ def _begin(engines: dict[EngineName, Engine], watchdog: Watchdog, confinement: C
     if "cpython" in engines:
         engines["cpython"].begin()
     monty = engines.get("monty")
-    confine_for_start(mechanisms, [monty.program] if isinstance(monty, MontyEngine) else [])
+    program = monty.program if isinstance(monty, MontyEngine) else None
+    confine_for_start(mechanisms, [] if program is None else [program])
     if monty is not None:
         monty.begin()
     take_files_away(mechanisms)
