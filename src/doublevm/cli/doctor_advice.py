@@ -14,8 +14,8 @@ LEAVES_OPEN: Final = {
     "is no second lock behind it.",
     "namespaces": "The cpython guest's process has the system's root folder and network behind its "
     "other locks, rather than an empty folder and none. Every level does without.",
-    "own uid": "Guests have the host's uid: the other mechanisms alone separate them from its "
-    "processes and files. Every level does without.",
+    "own uid": "VMs have a uid in common, with the host if that is not root: the other mechanisms "
+    "alone separate them from processes and files of that uid. Every level does without.",
 }
 
 _NOT_LINUX: Final = "Run the host on Linux: in a container or a virtual machine, or in WSL 2."
@@ -30,8 +30,8 @@ _ON_LINUX: Final = {
     "in its seccomp profile.",
     "namespaces": "In a container: a seccomp profile that allows unshare, mount, umount2 and "
     "pivot_root, and an AppArmor profile that allows mount and userns.",
-    "own uid": "Only a host that is root can give them others: that is no reason to run it as "
-    "root.",
+    "own uid": "Only a host that is root, with all uids in its user namespace, can give each its "
+    "own: that is no reason to run it as root.",
 }
 
 _SWITCHES: Final = (
