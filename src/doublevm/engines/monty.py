@@ -93,6 +93,9 @@ class MontyEngine:
         """Check out a fresh session, unless one is being kept."""
         if self._session is not None:
             return
+        if self._pool is None:
+            raise self._problem
+        self.check()
         try:
             self._check_out(memory, timeout)
         # As above.
@@ -106,6 +109,7 @@ class MontyEngine:
             binary_path=self.program, min_processes=1, max_processes=1, checkout_timeout=20
         )
         self._pool = pool.__enter__()
+        os.close(self._binary)
         # A first session tells which process it is, and loads what is loaded late.
         with self._pool.checkout(script_name="program") as session:
             session.feed_start("1")
@@ -116,8 +120,7 @@ class MontyEngine:
             forbid_new_resources_to(self._pid)
 
     def _check_out(self, memory: int, timeout: float) -> None:
-        if self._pool is None:
-            raise self._problem
+        assert self._pool is not None
         session = self._pool.checkout(
             script_name="program",
             limits={

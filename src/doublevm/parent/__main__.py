@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -30,6 +31,8 @@ def main() -> NoReturn:
     # They came by inheritance; the inner VM must not inherit them in turn.
     os.set_inheritable(read_fd, False)  # noqa: FBT003
     os.set_inheritable(write_fd, False)  # noqa: FBT003
+    # A host may ignore it, which is inherited; here it matters how children end.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     forbid_inspection()
     lower_priority()
     status = 0
