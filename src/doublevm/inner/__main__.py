@@ -36,11 +36,13 @@ def main() -> NoReturn:
     pipe = ParentPipe(guest_reads, guest_writes)
     mechanisms = [name for name in sys.argv[6].split(",") if name]
     try:
-        preload(sys.argv[7:])
+        preload(sys.argv[8:], sys.argv[7].split("\n"))
         ready, base = guest_filter(mechanisms), data_in_use()
         seal_template(mechanisms, parent)
-    except (ImportError, OSError) as error:
-        template.send(Failed(str(error)))
+    # The border to the host's packages, which may fail in any way.
+    except Exception as error:  # noqa: BLE001
+        name = "" if isinstance(error, ImportError | OSError) else f"{type(error).__name__}: "
+        template.send(Failed(f"{name}{error}"))
         os._exit(1)
     # What is there now is never collected, so that forks share its memory.
     gc.collect()

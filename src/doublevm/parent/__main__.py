@@ -73,7 +73,7 @@ def _engines(configure: Configure, confinement: Confinement) -> dict[EngineName,
         if confinement.rung < weakest:
             continue
         made[name] = (
-            CPythonEngine(configure.packages, confinement.in_force)
+            CPythonEngine(confinement.in_force, configure.packages, configure.folders)
             if name == "cpython"
             else MontyEngine(configure.monty_binary)
         )
