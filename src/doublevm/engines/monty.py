@@ -11,6 +11,7 @@ import contextlib
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -64,7 +65,13 @@ class MontyEngine:
 
         self._client = pydantic_monty
         # Held open, so that it can be executed by a uid that may not look where it lies.
-        self._binary = os.open(binary, os.O_RDONLY | os.O_CLOEXEC) if binary else None
+        self._binary: int | None = None
+        self.program = ""
+        """The path to execute the worker by; empty if it is not installed."""
+        if binary is not None:
+            self._binary = os.open(binary, os.O_RDONLY | os.O_CLOEXEC)
+            on_linux = sys.platform == "linux"
+            self.program = f"/proc/self/fd/{self._binary}" if on_linux else binary
         self._pool: pydantic_monty.Monty | None = None
         self._session: pydantic_monty.MontySession | None = None
         self._pid: int | None = None
@@ -74,11 +81,6 @@ class MontyEngine:
         self._stuck = False
         self._stopped = threading.Event()
         self._before = Usage(0.0, 0)
-
-    @property
-    def program(self) -> str:
-        """The path to execute the worker by."""
-        return f"/proc/self/fd/{self._binary}"
 
     def begin(self) -> None:
         """Start the worker."""

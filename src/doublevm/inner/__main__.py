@@ -32,7 +32,7 @@ def main() -> NoReturn:
     """Prepare, then fork guests until the parent VM hangs up."""
     orders, reports, guest_reads, guest_writes, parent = (int(each) for each in sys.argv[1:6])
     die_with_parent(parent)
-    template = Template(orders, reports, guest_reads)
+    template = Template(orders, reports, (guest_reads, guest_writes))
     pipe = ParentPipe(guest_reads, guest_writes)
     mechanisms = [name for name in sys.argv[6].split(",") if name]
     try:

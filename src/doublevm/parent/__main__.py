@@ -80,6 +80,10 @@ def _engines(configure: Configure, confinement: Confinement) -> dict[EngineName,
     return made
 
 
+def _programs(monty: Engine | None) -> list[str]:
+    return [monty.program] if isinstance(monty, MontyEngine) and monty.program else []
+
+
 def _begin(engines: dict[EngineName, Engine], watchdog: Watchdog, confinement: Confinement) -> None:
     """Start every process and thread, and seal this one.
 
@@ -94,7 +98,7 @@ def _begin(engines: dict[EngineName, Engine], watchdog: Watchdog, confinement: C
     if "cpython" in engines:
         engines["cpython"].begin()
     monty = engines.get("monty")
-    confine_for_start(mechanisms, [monty.program] if isinstance(monty, MontyEngine) else [])
+    confine_for_start(mechanisms, _programs(monty))
     if monty is not None:
         monty.begin()
     take_files_away(mechanisms)
