@@ -37,7 +37,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest pytest-3.13 soak bench mutate lock clean
+.PHONY: help setup demo test check coverage pytest pytest-3.13 soak bench matrix mutate lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -91,6 +91,9 @@ bench: setup ## what judging costs, and how an event loop fares beside busy gues
 	@$(BIN)/python benchmarks/judging.py
 	@$(BIN)/python benchmarks/ticker.py
 	@$(BIN)/python benchmarks/ticker.py --engine cpython
+
+matrix: setup ## write docs/security/attack-matrix.md anew, from the corpus of attacks
+	@$(BIN)/python tests/attacks/matrix.py
 
 # ONLY='doublevm.state*' takes these mutants alone and leaves what is known of the others.
 mutate: build/mutate/.ready ## change the judging core in many small ways; each has to fail a test

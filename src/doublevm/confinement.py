@@ -13,7 +13,7 @@ MECHANISMS: Final = {
     "limits": "no new files, processes or threads; memory and CPU are capped",
     "seccomp": "the kernel refuses every system call that a VM does not need",
     "landlock": "the kernel refuses every file, TCP connection and signal to others",
-    "namespaces": "an empty root folder, no network, no other process in sight",
+    "namespaces": "an empty root folder, no network, no capability",
 }
 """What each mechanism does, in the order they are built upon each other."""
 
@@ -36,6 +36,10 @@ class Rung(IntEnum):
     def label(self) -> str:
         """The rung's name: ``none``, ``minimal``, ``reduced``, ``full`` or ``full+``."""
         return self.name.lower().replace("_plus", "+")
+
+
+WARN_BELOW: Final = Rung.REDUCED
+"""Below it, an enclave that runs at all does so with a warning."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
+    from doublevm.confinement import Confinement
     from doublevm.errors import GuestError
 
 
@@ -44,6 +45,8 @@ class RunResult:
     """What the run took."""
     audit: tuple[AuditRecord, ...]
     """One record per attempted operation, in order."""
+    confinement: Confinement | None = None
+    """What confined the VMs of this run; None in a result that no VM has given."""
 
     @property
     def success(self) -> bool:

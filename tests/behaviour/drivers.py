@@ -16,7 +16,7 @@ from doublevm import AsyncEnclave, DoubleVM, Enclave, ParentValidation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from doublevm import AsyncSession, AuditRecord, RunResult
+    from doublevm import AsyncSession, AuditRecord, Confinement, RunResult
 
 Driver = Literal["sync", "async"]
 Engine = Literal["monty", "cpython"]
@@ -39,6 +39,9 @@ class Driven(Runs, Protocol):
 
     @property
     def history(self) -> tuple[AuditRecord, ...]: ...
+
+    @property
+    def confinement(self) -> Confinement | None: ...
 
     def session(self) -> contextlib.AbstractContextManager[Runs]: ...
 
@@ -83,6 +86,10 @@ class DrivenAsync:
     @property
     def history(self) -> tuple[AuditRecord, ...]:
         return self.enclave.history
+
+    @property
+    def confinement(self) -> Confinement | None:
+        return self.enclave.confinement
 
     def tool_stubs(self) -> str:
         return self.enclave.tool_stubs()

@@ -80,6 +80,8 @@ def test_json_is_one_object_for_scripts(tools: str) -> None:
     assert report["stats"]["engine"] == "monty"
     assert report["operations"][0]["operation"] == "double"
     assert report["operations"][0]["outcome"] == "returned"
+    assert report["confinement"].keys() == {"rung", "missing"}
+    assert report["confinement"]["rung"] in {"minimal", "reduced", "full", "full+"}
 
 
 def test_json_of_a_failure() -> None:

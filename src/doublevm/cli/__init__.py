@@ -1,4 +1,4 @@
-"""The command line: ``doublevm run`` and ``doublevm tools``."""
+"""The command line: ``doublevm run``, ``tools`` and ``doctor``."""
 
 from __future__ import annotations
 

@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from doublevm.cli import options as o  # noqa: TC001 - typer reads the annotations
+from doublevm.cli.doctor import examine
+from doublevm.cli.doctor_report import as_json as as_json_diagnosis
+from doublevm.cli.doctor_report import show
 from doublevm.cli.loading import load_tools, parse_inputs, read_program
 from doublevm.cli.render import Renderer
 from doublevm.cli.report import as_json
@@ -18,6 +21,7 @@ from doublevm.host.enclave import Enclave
 from doublevm.limits import Limits
 
 GUEST_FAILED, USAGE, VM_FAILED, INTERRUPTED = 1, 2, 3, 130
+UNHEALTHY = 1
 
 MIB = 1024 * 1024
 
@@ -106,6 +110,27 @@ def tools(
     except ConfigError as error:
         _fail(f"error: {error}", USAGE)
     sys.stdout.write(f"{enclave.instructions()}\n{enclave.tool_stubs()}")
+
+
+@app.command(
+    epilog="Exit status: 0 the level STANDARD runs both engines here, 1 it does not, "
+    "3 the machine could not be examined."
+)
+def doctor(*, json: o.Json = False) -> None:
+    """Try what can confine VMs on this machine; say what is missing and what to do about it.
+
+    For each security level, it says whether the engines monty and cpython are accepted, run with a
+    warning, or are refused here.
+    """
+    try:
+        diagnosis = examine()
+    except VMError as error:
+        _fail(f"{type(error).__name__}: {error}", VM_FAILED)
+    if json:
+        sys.stdout.write(as_json_diagnosis(diagnosis))
+    else:
+        show(diagnosis)
+    raise typer.Exit(0 if diagnosis.healthy else UNHEALTHY)
 
 
 def _fail(message: str, status: int) -> NoReturn:

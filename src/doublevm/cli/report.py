@@ -11,6 +11,7 @@ from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
+    from doublevm.confinement import Confinement
     from doublevm.result import RunResult
 
 
@@ -35,8 +36,15 @@ def as_json(result: RunResult) -> str:
         "stderr": result.stderr,
         "stats": {name: getattr(stats, name) for name in stats.__slots__},
         "operations": [_operation(record) for record in result.audit],
+        "confinement": _confinement(result.confinement),
     }
     return json.dumps(report, indent=2) + "\n"
+
+
+def _confinement(confinement: Confinement | None) -> dict[str, Any] | None:
+    if confinement is None:
+        return None
+    return {"rung": confinement.rung.label, "missing": dict(confinement.missing)}
 
 
 def _operation(record: AuditRecord) -> dict[str, Any]:

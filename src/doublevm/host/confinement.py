@@ -32,15 +32,13 @@ def probe_here() -> Confinement:
     """Try every mechanism in a process of its own.
 
     Raises:
-        VMError: the process failed.
+        VMError: the process failed, or could not be started.
     """
-    done = subprocess.run(
-        python_command("doublevm.jail.probe"),
-        capture_output=True,
-        check=False,
-        env={},
-        cwd="/",
-    )
+    command = python_command("doublevm.jail.probe")
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, env={}, cwd="/")
+    except OSError as error:
+        raise VMError(f"the probe cannot be started: {error}") from error
     if done.returncode != 0:
         raise VMError(f"the probe failed: {done.stderr.decode('utf-8', 'replace').strip()}")
     return Confinement(json.loads(done.stdout))

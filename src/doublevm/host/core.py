@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
-from doublevm.confinement import Confinement, Rung
+from doublevm.confinement import WARN_BELOW, Confinement, Rung
 from doublevm.engine import CPython
 from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
@@ -280,6 +280,7 @@ class EnclaveCore:
             now=time.time,
             clock=time.monotonic,
             on_output=on_output,
+            confinement=lambda: self.confinement,
         )
 
     def configure(self) -> f.Configure:
@@ -306,7 +307,9 @@ class EnclaveCore:
             VMError: it speaks another version.
         """
         if isinstance(ready, f.Unconfined):
-            raise ConfinementUnavailable(f"the VMs cannot be confined: {ready.message}")
+            raise ConfinementUnavailable(
+                f"the VMs cannot be confined: {ready.message}; see what `doublevm doctor` says"
+            )
         if ready.version != f.VERSION:
             raise VMError(f"the parent VM speaks version {ready.version}, not {f.VERSION}")
         self.confinement = confinement = Confinement(ready.missing)
@@ -323,7 +326,7 @@ class EnclaveCore:
         self._warn(confinement)
 
     def _warn(self, confinement: Confinement) -> None:
-        if confinement.rung < Rung.REDUCED and not self._warned:
+        if confinement.rung < WARN_BELOW and not self._warned:
             self._warned = True
             warnings.warn(
                 f"the VMs are confined by {confinement.rung.label!r} only: "

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from doublevm.audit import Outcome
+    from doublevm.confinement import Confinement
     from doublevm.host.handlers import Handlers, Invocation
     from doublevm.host.trail import Trail
 
@@ -73,7 +74,7 @@ Effect = Send | Next | Clock | Invoke
 class HostRun:
     """The state of one run. Readable at any moment, so that a driver can give up on it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - so that all it needs of the world is given to it
         self,
         frame: f.Run,
         handlers: Handlers,
@@ -83,14 +84,17 @@ class HostRun:
         now: Callable[[], float],
         clock: Callable[[], float],
         on_output: Callable[[str, str], None] | None,
+        confinement: Callable[[], Confinement | None] = lambda: None,
     ) -> None:
         """Prepare to send ``frame``.
 
         ``trail`` is the enclave's; records are appended to it. ``now`` gives seconds since the
         epoch, ``clock`` monotonic seconds, ``buffer`` what the host grants beyond the timeout.
+        ``confinement`` says what confines the pair: it is asked at the end, when there is one.
         """
         self._frame, self._handlers, self._trail = frame, handlers, trail
         self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
+        self._confinement = confinement
         self._first = len(trail)
         self._places: dict[int, int] = {}
         self._attempts = [0, 0]
@@ -230,7 +234,7 @@ class HostRun:
             engine=self._engine,
         )
         stdout, stderr = ("".join(self._printed[stream]) for stream in ("stdout", "stderr"))
-        return RunResult(value, error, stdout, stderr, stats, audit)
+        return RunResult(value, error, stdout, stderr, stats, audit, self._confinement())
 
 
 def _decode(payload: bytes, frame: str) -> Any:

@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+import msgspec
+
 from doublevm.confinement import Confinement
 from doublevm.engines.cpython import CPythonEngine
 from doublevm.engines.monty import MontyEngine
@@ -48,7 +50,9 @@ def main() -> NoReturn:
 def _serve(host: HostPipe) -> None:
     configure = host.receive()
     assert isinstance(configure, Configure)
-    missing = probe() if configure.missing is None else configure.missing
+    if configure.missing is None:
+        configure = msgspec.structs.replace(configure, missing=probe())
+    missing = configure.missing or {}
     confinement = Confinement(missing)
     engines = _engines(configure, confinement)
     watchdog = Watchdog(host.read_fd)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from doublevm.confinement import Confinement, Rung
 from doublevm.engines.base import (
     Done,
     EngineDiedError,
@@ -52,11 +53,7 @@ class ParentVM:
             patience=patience,
         )
         self._session: Engine | None = None
-        self._no_cpython = (
-            "this machine cannot confine well enough"
-            if "cpython" in configure.engines
-            else "this security level keeps from engine='auto'"
-        )
+        self._no_cpython = _why_no_cpython(configure)
 
     def serve(self) -> None:
         """Take what the host sends, for ever."""
@@ -146,3 +143,11 @@ class ParentVM:
         if self._session is not None:
             self._session.finish(keep=False)
             self._session = None
+
+
+def _why_no_cpython(configure: f.Configure) -> str:
+    weakest = configure.engines.get("cpython")
+    if weakest is None:
+        return "this security level keeps from engine='auto'"
+    lacks = Confinement(configure.missing or {}).lacks(Rung(weakest))
+    return f"this machine cannot confine well enough ({lacks})"

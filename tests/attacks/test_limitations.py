@@ -1,0 +1,360 @@
+"""What gets through: on purpose, or for lack of a mechanism. docs/security/limitations.md lists it.
+
+Each test says how it would be without the limitation, and is expected to fail. One that passes has
+lost its reason: take it off the page, and let it stand among the others. A control shows that the
+test would notice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from doublevm import DoubleVM, Enclave, Limits, tool
+from doublevm.jail import namespaces
+from doublevm.jail.filters import STARTING, WORKER
+from tests.attacks.outer_jail import available, run_jailed
+from tests.processes.conftest import holding
+from tests.support.procfs import (
+    Process,
+    adopt_orphans,
+    descendants,
+    inner_vms,
+    is_alive,
+    parent_vms,
+    read_limits,
+    reap_adopted,
+    wait_until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from doublevm import RunResult
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="looks into other uids' processes")
+needs_namespaces = pytest.mark.skipif(
+    os.geteuid() != 0 or namespaces.available() is not None,
+    reason="looks into other uids' processes, and into namespaces",
+)
+needs_jail = pytest.mark.skipif(available() is not None, reason=str(available()))
+
+
+def limitation(reason: str) -> pytest.MarkDecorator:
+    """Expect the test's assertion, and nothing else, to fail."""
+    return pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError)
+
+
+def run(program: str, engine: str = "cpython", **options: Any) -> RunResult:
+    with Enclave(engine=engine, **options) as enclave:
+        return enclave.run(textwrap.dedent(program))
+
+
+# --- what a program may do --------------------------------------------------------------------
+
+SPIN: Final = """
+    import time
+    while time.process_time() < 0.3:
+        pass
+"""
+
+
+@limitation("a program may burn a CPU for as long as it may run")
+def test_a_program_burns_no_cpu() -> None:
+    assert run(SPIN).stats.cpu_time < 0.15
+
+
+def test_control_of_cpu_a_program_that_does_nothing() -> None:
+    assert run("1").stats.cpu_time < 0.15
+
+
+FINEST: Final = """
+    import time
+    reads = [time.perf_counter_ns() for _ in range(2000)]
+    min(b - a for a, b in zip(reads, reads[1:]) if b > a)
+"""
+
+
+@limitation("programs have a fine clock, to measure what others do by")
+def test_the_clock_is_coarse() -> None:
+    assert run(FINEST).unwrap() >= 100_000
+
+
+@limitation("the handler decides what becomes of an operation that is called as declared")
+def test_what_a_handler_lets_out_is_denied() -> None:
+    sent: list[str] = []
+
+    @tool
+    def note(text: str) -> None:
+        sent.append(text)
+
+    result = run("note(text=confidential)", tools=[note], inputs={"confidential": "the plan"})
+    assert not sent, result
+
+
+@limitation("a harmless operation carries what its arguments say")
+def test_arguments_carry_no_hidden_message() -> None:
+    asked: list[int] = []
+
+    @tool
+    def look_up(number: int) -> int:
+        asked.append(number)
+        return number
+
+    run("for letter in 'plan': look_up(ord(letter))", tools=[look_up])
+    assert bytes(asked) != b"plan"
+
+
+@limitation("how many CPUs there are is no secret")
+def test_a_guest_does_not_learn_of_the_machine() -> None:
+    assert run("import os\nlen(os.sched_getaffinity(0))").error is not None
+
+
+# --- what guests share ------------------------------------------------------------------------
+
+
+@limitation("guests are forks of one template, which has chosen the hash seed")
+def test_guests_have_hash_seeds_of_their_own() -> None:
+    with Enclave(engine="cpython") as enclave:
+        first, second = (enclave.run("hash('seed')").unwrap() for _ in range(2))
+    assert first != second
+
+
+@limitation("guests are forks of one template, whose addresses they have")
+def test_guests_have_addresses_of_their_own() -> None:
+    with Enclave(engine="cpython") as enclave:
+        first, second = (enclave.run("id(len)").unwrap() for _ in range(2))
+    assert first != second
+
+
+def test_control_of_what_is_shared_enclaves_have_templates_of_their_own() -> None:
+    assert run("hash('seed')").unwrap() != run("hash('seed')").unwrap()
+    assert run("id(len)").unwrap() != run("id(len)").unwrap()
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+UNUSED: Final = "memory = bytearray({size})\nmemory[0]"
+"""The kernel gives zeros, and no memory before it is written to."""
+
+
+@limitation("memory is counted when it is mapped, not when it is used")
+def test_memory_that_is_not_used_does_not_count() -> None:
+    assert run(UNUSED.format(size=300 * 2**20)).error is None
+
+
+def test_control_of_memory_within_the_limit() -> None:
+    assert run(UNUSED.format(size=100 * 2**20)).error is None
+
+
+@limitation("the monty worker itself keeps its memory limit")
+def test_the_kernel_limits_the_memory_of_the_monty_worker() -> None:
+    with holding("monty") as pause:
+        soft, _ = read_limits(pause.inner.pid)["data size"]
+    assert soft != "unlimited"
+
+
+def test_control_of_limits_a_cpython_guest() -> None:
+    with holding("cpython") as pause:
+        soft, _ = read_limits(pause.inner.pid)["data size"]
+    assert soft != "unlimited"
+
+
+# --- what confines ----------------------------------------------------------------------------
+
+
+@limitation("the worker has the filter that its parent VM started it with")
+def test_the_worker_has_the_narrowest_filter() -> None:
+    assert {rule.syscall for rule in STARTING.rules} <= {rule.syscall for rule in WORKER.rules}
+
+
+def root_folder(process: Process) -> list[str]:
+    return [each.name for each in (process.folder / "root").iterdir()]
+
+
+@needs_root
+@limitation("the parent VM has Landlock, and no empty root")
+@pytest.mark.parametrize("engine", ["monty", "cpython"])
+def test_the_parent_vm_sees_no_file_tree(engine: str) -> None:
+    with holding(engine) as pause:
+        assert root_folder(pause.parent) == []
+
+
+@needs_root
+@limitation("the monty worker has Landlock, and no empty root")
+def test_the_monty_worker_sees_no_file_tree() -> None:
+    with holding("monty") as pause:
+        assert root_folder(pause.inner) == []
+
+
+@needs_namespaces
+def test_control_of_the_file_tree_a_cpython_guest_has_none() -> None:
+    with holding("cpython") as pause:
+        assert root_folder(pause.inner) == []
+
+
+@needs_root
+@limitation("there is no namespace of processes: a guest learns its number, and may try others")
+def test_a_guest_has_a_pid_namespace() -> None:
+    with holding("cpython") as pause:
+        theirs = (pause.inner.folder / "ns" / "pid").readlink()
+    assert theirs != Path("/proc/self/ns/pid").readlink()
+
+
+@needs_namespaces
+def test_control_of_namespaces_a_guest_has_a_network_of_its_own() -> None:
+    with holding("cpython") as pause:
+        theirs = (pause.inner.folder / "ns" / "net").readlink()
+    assert theirs != Path("/proc/self/ns/net").readlink()
+
+
+def uid_of(process: Process) -> int:
+    text = (process.folder / "status").read_text()
+    return int(text.partition("\nUid:")[2].split()[0])
+
+
+@limitation("the monty worker has its parent VM's uid")
+def test_the_monty_worker_has_a_uid_of_its_own() -> None:
+    with holding("monty") as pause:
+        assert uid_of(pause.inner) != uid_of(pause.parent)
+
+
+@needs_root
+def test_control_of_uids_a_cpython_guest_has_one() -> None:
+    with holding("cpython") as pause:
+        assert uid_of(pause.inner) not in {uid_of(pause.parent), 0}
+
+
+UID_OF_THE_GUEST: Final = """
+import os
+from doublevm import Enclave
+
+with Enclave(engine="cpython") as enclave:
+    print(enclave.run("import os\\nos.getuid()").unwrap() == os.getuid())
+"""
+
+
+@needs_jail
+@limitation("a host that is not root cannot give its guests another uid")
+def test_guests_of_an_ordinary_user_have_a_uid_of_their_own() -> None:
+    done = run_jailed([sys.executable, "-I", "-c", UID_OF_THE_GUEST], timeout=60)
+    done.check_returncode()
+    assert done.stdout == "False\n"
+
+
+# --- ending processes -------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def stopped_template(enclave: Enclave, program: str) -> Iterator[tuple[Process, Process]]:
+    """Run a program on cpython; yield the parent VM and its template, which answers nobody."""
+    before = {process.pid for process in descendants()}
+    enclave.run("1")
+    new = [process for process in descendants() if process.pid not in before]
+    (parent,) = [process for process in parent_vms() if process.pid not in before]
+    (template,) = [process for process in new if process.is_template]
+    runner = threading.Thread(target=lambda: _run_to_any_end(enclave, program))
+    runner.start()
+    if not wait_until(lambda: any(each.parent == template.pid for each in descendants())):
+        pytest.fail("no guest")
+    os.kill(template.pid, signal.SIGSTOP)
+    try:
+        yield parent, template
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(template.pid, signal.SIGCONT)
+        runner.join()
+
+
+def _run_to_any_end(enclave: Enclave, program: str) -> None:
+    with contextlib.suppress(Exception):
+        enclave.run(program)
+
+
+HOST: Final = """
+from doublevm import Enclave
+
+with Enclave(engine="cpython") as enclave:
+    enclave.run("while True: pass")
+"""
+
+
+@needs_root
+@limitation("the parent VM's end is no signal across Landlock domains and uids, only a closed pipe")
+def test_a_template_dies_with_its_parent_vm() -> None:
+    adopt_orphans()  # a group of orphans with a stopped one among them gets a SIGHUP
+    others = frozenset(process.pid for process in descendants())
+    host = subprocess.Popen([sys.executable, "-c", HOST])
+    stopped: list[int] = []
+    try:
+        if not wait_until(lambda: inner_vms(host.pid)):
+            pytest.fail("no guest")
+        (guest,) = inner_vms(host.pid)
+        template, (parent,) = guest.parent, parent_vms(host.pid)
+        stopped += [template, host.pid]  # neither can do anything about it
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        os.kill(parent.pid, signal.SIGKILL)
+        assert wait_until(lambda: not is_alive(template), seconds=1)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGKILL)
+        host.kill()
+        host.wait()
+        wait_until(lambda: not any(map(is_alive, stopped)))
+        reap_adopted(others)
+
+
+@needs_root
+@limitation("a guest is killed through its template, which has to be well")
+def test_a_guest_is_killed_without_its_template() -> None:
+    options = DoubleVM(parent_timeout_buffer=2.0)
+    limits = Limits(timeout=1.0)
+    with Enclave(engine="cpython", limits=limits, double_vm=options) as enclave:
+        began = time.monotonic()
+        with stopped_template(enclave, "while True: pass") as (_, template):
+            guests = [each.pid for each in descendants() if each.parent == template.pid]
+            assert wait_until(lambda: not any(map(is_alive, guests)), seconds=2.0), (
+                time.monotonic() - began
+            )
+
+
+@needs_root
+def test_the_host_ends_what_the_parent_vm_cannot() -> None:
+    """What stands behind the two limitations above."""
+    options = DoubleVM(parent_timeout_buffer=0.5)
+    limits = Limits(timeout=0.5)
+    with Enclave(engine="cpython", limits=limits, double_vm=options) as enclave:
+        with stopped_template(enclave, "while True: pass") as (parent, template):
+            guests = [each.pid for each in descendants() if each.parent == template.pid]
+            everything = [parent.pid, template.pid, *guests]
+            assert wait_until(lambda: not any(map(is_alive, everything)))
+        assert enclave.run("1 + 1").value == 2
+
+
+# --- the page ---------------------------------------------------------------------------------
+
+
+def test_every_limitation_is_on_the_page() -> None:
+    page = Path(__file__).parents[2] / "docs" / "security" / "limitations.md"
+    text = page.read_text(encoding="utf-8")
+    tests = [
+        name
+        for name, value in globals().items()
+        if name.startswith("test_")
+        and any(mark.name == "xfail" for mark in getattr(value, "pytestmark", ()))
+    ]
+    assert tests
+    for name in tests:
+        assert f"`{name}`" in text
+    assert text.count("`test_") == len(tests)
