@@ -96,10 +96,13 @@ matrix: setup ## write docs/security/attack-matrix.md anew, from the corpus of a
 	@$(BIN)/python tests/attacks/matrix.py
 
 # ONLY='doublevm.state*' takes these mutants alone and leaves what is known of the others.
+# ONLY='doublevm.state*' takes these mutants alone and leaves what is known of the others; several
+# such patterns may be given. Which tests come by which function is found out anew each time: mutmut
+# asks its new tests only, and so would know no old one of a function that is new.
 mutate: build/mutate/.ready ## change the judging core in many small ways; each has to fail a test
 	$(call step,mutmut)
-	@$(if $(ONLY),,rm -rf mutants)
-	@build/mutate/bin/mutmut run --max-children $(WORKERS) $(if $(ONLY),'$(ONLY)')
+	@rm -rf mutants$(if $(ONLY),/mutmut-stats.json)
+	@build/mutate/bin/mutmut run --max-children $(WORKERS) $(patsubst %,'%',$(ONLY))
 	@build/mutate/bin/python tests/mutation/survivors.py
 
 COMPILE = build/lock/bin/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \

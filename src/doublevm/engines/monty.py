@@ -105,7 +105,7 @@ class MontyEngine:
             raise EngineStartError(f"the monty engine cannot start: {error}") from error
 
     def _start_worker(self) -> None:
-        if self.program is None:
+        if self._binary is None:
             raise FileNotFoundError("its worker is missing; install pydantic-monty")
         pool = self._client.Monty(
             binary_path=self.program, min_processes=1, max_processes=1, checkout_timeout=20
