@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement, Rung
+    from doublevm.engine import CPython
     from doublevm.errors import (
         ConfigError,
         ConfinementUnavailable,
@@ -41,6 +42,7 @@ _HOMES: Final = {
     "AsyncSession": "host.aio",
     "AuditRecord": "audit",
     "ConfigError": "errors",
+    "CPython": "engine",
     "Confinement": "confinement",
     "ConfinementUnavailable": "errors",
     "Deny": "verdict",
@@ -72,6 +74,7 @@ __all__ = [
     "AsyncEnclave",
     "AsyncSession",
     "AuditRecord",
+    "CPython",
     "ConfigError",
     "Confinement",
     "ConfinementUnavailable",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from doublevm.barriers import bulk as module
 from doublevm.barriers.bulk import LIMIT_NAMES, NO_LIMIT_FLAGS, asks_for_everything
 from doublevm.shapes import brief
 from tests.barriers.cases import Denial, Harmless, Step, Table
@@ -142,10 +143,20 @@ class TestArguments(Table):
         ({"first": {"top": 5000}, "limit": 5000}, "top=5000"),
         ({"a": {"limit": 1000}, "b": "*"}, "limit=1000"),
         ({"a": {"x": "*", "y": "*"}}, "x='*'"),
+        ({"a": {"x": 1}, "b": "*"}, "b='*'"),
+        ({"a": [1], "b": "*"}, "b='*'"),
+        ({"a": [], "b": {}, "c": "*"}, "c='*'"),
     ],
 )
 def test_what_is_found_first_is_shown(args: dict[str, Any], found: str) -> None:
     assert asks_for_everything(args) == found
+
+
+def test_long_keys_of_a_guest_are_not_kept() -> None:
+    module._kept_role.cache_clear()
+    for length in (127, 128, 129, 100_000):
+        assert asks_for_everything({"q": {"x" * length: 1}}) is None
+    assert module._kept_role.cache_info().currsize == 2
 
 
 def test_the_reason_says_what_it_is() -> None:

@@ -255,7 +255,7 @@ def test_each_one_is_asked_with_patience() -> None:
         asked.append(ask())
         raise TimeoutError
 
-    pattern = SuspiciousPattern(id="MINE", description="", detect=lambda *_: False)
+    pattern = SuspiciousPattern(id="MINE", description="odd", detect=lambda *_: False)
     policy = ParentValidation(suspicious_patterns=(pattern,))
     monitor = Monitor((), policy, catch_all=True, patience=patience)
     monitor.begin_run(1)

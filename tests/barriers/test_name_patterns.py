@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from doublevm.barriers.patience import TooSlowError
 from doublevm.monitor import Monitor
 from doublevm.policy import ParentValidation
 from tests.barriers.cases import ALLOWED, Denial, Harmless, Setting, Step, Table, judge
@@ -143,3 +144,17 @@ def test_only_patterns_need_a_timer(*, asked: bool) -> None:
     monitor.begin_run(1)
     assert judge(monitor, Step("users:list")) == ALLOWED
     assert len(calls) == asked
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"blocked_operation_patterns": ["admin"]}, {"allowed_operation_pattern": "users:list"}],
+    ids=["blocked", "allowed"],
+)
+def test_patterns_that_take_too_long_deny(setting: dict[str, Any]) -> None:
+    def patience(ask: Callable[[], object]) -> object:
+        raise TooSlowError
+
+    monitor = Monitor((), ParentValidation(**setting), catch_all=True, patience=patience)
+    monitor.begin_run(1)
+    assert judge(monitor, Step("users:list")) == "names/too_slow"

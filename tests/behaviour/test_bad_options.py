@@ -59,7 +59,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an unknown engine": (
         {"engine": "javascript"},
-        "engine must be one of 'auto', 'monty', 'cpython', not 'javascript'",
+        "engine must be one of 'auto', 'monty', 'cpython' or CPython(...), not 'javascript'",
     ),
     "an engine that is none": ({"engine": None}, "engine must be one of"),
     "several engines": ({"engine": ["auto"]}, "engine must be one of"),

@@ -186,6 +186,7 @@ def test_a_stopped_runs_deadline_stays_until_the_next() -> None:
     hung_up, ours = os.pipe()
     killed = threading.Event()
     watchdog = Watchdog(hung_up)
+    watchdog.start()
     watchdog.arm(0.05, killed.set)
     deadline = watchdog.deadline
     assert killed.wait(MARGIN)

@@ -13,8 +13,8 @@ from doublevm.engines.monty_gaps import gap
 TOOLS = frozenset({"list_expenses", "lookup", "users:list", "mail.send", "input"})
 
 
-def decide(source: str, packages: frozenset[str] = frozenset()) -> Choice | Refusal:
-    return choose(ast.parse(source), TOOLS, packages)
+def decide(source: str) -> Choice | Refusal:
+    return choose(ast.parse(source), TOOLS)
 
 
 STAYS_ON_MONTY = {
@@ -301,11 +301,6 @@ def test_a_refusal_names_everything_once() -> None:
     assert [reason.line for reason in refusal.reasons] == [1, 3, 4]
     assert refusal.message.count("module 'os'") == 1
     assert "line 3: module 'socket'" in refusal.message
-
-
-def test_packages_of_the_host_move_a_program() -> None:
-    choice = decide("import numpy as np\nnp.mean([1])", packages=frozenset({"numpy"}))
-    assert choice == Choice("cpython", (Reason("module 'numpy'", 1),))
 
 
 def test_a_nameless_tool_is_asked_for_without_tools() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doublevm import EngineUnavailable, ErrorCode, Limits, ProtocolError, VMCrashed
+from doublevm import ErrorCode, Limits, ProtocolError, VMCrashed
 from doublevm.host.processes import PairProcess
 from doublevm.launch import package_folders
 from doublevm.wire import inner_frames as i
@@ -88,7 +88,7 @@ def test_it_ends_early(monkeypatch: pytest.MonkeyPatch, driver: Driver, data: by
 
 @both_drivers
 def test_it_ends_before_it_is_prepared(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None:
-    with pytest.raises(EngineUnavailable, match="ended with status 0"):
+    with pytest.raises(VMCrashed, match="ended with status 0"):
         host(monkeypatch, driver, "exit")
 
 

@@ -48,6 +48,7 @@ UP_TO = {
 
 EACH_KIND = [
     READY,
+    f.Unconfined("why"),
     STARTED,
     CALL,
     DENIED,
@@ -88,7 +89,7 @@ def lie(monkeypatch: pytest.MonkeyPatch, driver: Driver, *steps: str, **limits: 
 def test_the_table_holds_every_kind_and_state() -> None:
     kinds = {type(frame) for frame in EACH_KIND}
     assert kinds == set(f.ParentFrame.__args__)
-    assert len(OUT_OF_PLACE) == 7 + 5 + 2
+    assert len(OUT_OF_PLACE) == 7 + 6 + 3
 
 
 @both_drivers

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doublevm.jail import seccomp
-from doublevm.jail.filters import GUEST, PARENT, TABLES, TEMPLATE, WORKER, kill_only
-from doublevm.jail.rules import ALL_BITS, Rule, Table, int_equal
+from doublevm.jail.filters import GUEST, PARENT, TABLES, TEMPLATE, WORKER
+from doublevm.jail.rules import ALL_BITS, Rule, Table
 from doublevm.jail.syscalls import UnsupportedMachineError, this_machine
 from tests.support.rule_probes import allowed_arguments, allows, mutations
 from tests.support.syscall_prober import TELLTALE, Call, Outcome
@@ -126,15 +126,6 @@ def test_what_must_never_get_into_a_table(table: Table, names: str) -> None:
 
 def test_a_guest_has_no_more_than_its_template() -> None:
     assert set(GUEST.rules) < set(TEMPLATE.rules)
-
-
-def test_killing_is_added_for_one_process() -> None:
-    table = PARENT.plus(kill_only(4711))
-    assert allows(table, "kill", (4711, 9))
-    assert not allows(table, "kill", (4711, 15))
-    assert not allows(table, "kill", (ALL_BITS, 9))
-    assert not allows(PARENT, "kill", (4711, 9))
-    assert table.rules[-1].when[0] == int_equal(0, 4711)
 
 
 def test_seccomp_is_available_here_and_leaves_the_asker_alone() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from doublevm.errors import ConfigError
 from doublevm.host.policy import validation_frame
+from doublevm.limits import MAX_TIMEOUT
 from doublevm.parent.policy import validation_of
 from doublevm.policy import MOST, DoubleVM, ParentValidation, SuspiciousPattern
 from doublevm.shapes import brief
@@ -64,12 +65,34 @@ RIGHT: dict[str, list[Any]] = {
     "rapid_enumeration_overrides": [{}, {"a": 0}, {"users:list": MOST}],
 }
 
+MUST_BE: dict[str, str] = {
+    "validate_operation_names": "True or False",
+    "allowed_operation_pattern": "a regular expression",
+    "blocked_operation_patterns": "a list or tuple|a regular expression",
+    "max_operations_per_second": "an int of 1 to 1,000,000,000,",
+    "on_rate_limit": "'deny' or 'wait',",
+    "block_suspicious_sequences": "True or False,",
+    "suspicious_patterns": "a list or tuple,|a list of SuspiciousPattern",
+    "disabled_patterns": "a list or tuple,|ids out of EXFIL_LIST_SEND, ",
+    "sequence_window": "(more than 0 )?seconds,",
+    "rapid_enumeration_threshold": "an int of 0 to 1,000,000,000,",
+    "rapid_enumeration_window": "(more than 0 )?seconds,",
+    "rapid_enumeration_overrides": "a dict (of|with) names|an int of 0 to 1,000,000,000,",
+}
+
 CASES = [(field, value) for field, values in WRONG.items() for value in values]
 
 
 def test_every_field_is_in_the_tables() -> None:
     fields = [field.name for field in dataclasses.fields(ParentValidation)]
-    assert list(WRONG) == list(RIGHT) == fields
+    assert list(WRONG) == list(RIGHT) == list(MUST_BE) == fields
+
+
+def quoted(value: Any) -> tuple[str, ...]:
+    """Return how a message may end: with a value, or an item, key or value that is in it."""
+    inner = [*value, *value.values()] if isinstance(value, dict) else []
+    inner += value if isinstance(value, list) else []
+    return tuple(f", not {brief(each, 80)}" for each in (value, *inner))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +103,36 @@ def test_a_wrong_value_is_refused(field: str, value: Any) -> None:
         assert value is not None
     with pytest.raises(ConfigError) as caught:
         ParentValidation(**{field: value})
-    assert str(caught.value).startswith(f"parent_validation.{field}")
-    assert len(str(caught.value)) < 300
+    said, place = str(caught.value), r"(\[0\]|\['a'\])?"
+    assert re.match(rf"parent_validation\.{field}{place} must be ({MUST_BE[field]})", said)
+    assert said.endswith(quoted(value))
+    assert len(said) < 300
+
+
+LONG = "x" * 200
+LONGER_THAN_SHOWN: list[tuple[type, str, Any, str]] = [
+    (ParentValidation, "on_rate_limit", LONG, brief(LONG, 80)),
+    (ParentValidation, "sequence_window", LONG, brief(LONG)),
+    (DoubleVM, "enabled", LONG, brief(LONG)),
+    (DoubleVM, "parent_timeout_buffer", 10**100, brief(10**100)),
+    (DoubleVM, "parent_validation", LONG, brief(LONG, 80)),
+]
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "value", "shown"),
+    LONGER_THAN_SHOWN,
+    ids=[field for _, field, _, _ in LONGER_THAN_SHOWN],
+)
+def test_a_long_value_is_cut(settings: type, field: str, value: Any, shown: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(**{field: value})
+    assert str(caught.value).endswith(f", not {shown}")
+
+
+def test_the_place_in_a_list_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"^parent_validation\.blocked_operation_patterns\[1\]"):
+        ParentValidation(blocked_operation_patterns=("a", "("))
 
 
 @pytest.mark.parametrize("field", RIGHT)
@@ -122,8 +173,20 @@ def test_the_defaults() -> None:
     ids=lambda value: brief(value, 20),
 )
 def test_the_double_vm_refuses_wrong_values(field: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=rf"^double_vm\.{field} must be "):
+    right = {
+        "enabled": r"True or False",
+        "parent_timeout_buffer": r"(more than 0 and at most 86400 )?seconds",
+        "parent_validation": r"ParentValidation\(\.\.\.\)",
+    }
+    said = rf"double_vm\.{field} must be {right[field]}, not {re.escape(brief(value, 80))}"
+    with pytest.raises(ConfigError, match=rf"^{said}$"):
         DoubleVM(**{field: value})
+
+
+def test_the_longest_buffer() -> None:
+    assert DoubleVM(parent_timeout_buffer=MAX_TIMEOUT).parent_timeout_buffer == MAX_TIMEOUT
+    with pytest.raises(ConfigError, match=r"more than 0 and at most 86400 seconds, not 86400\.5$"):
+        DoubleVM(parent_timeout_buffer=MAX_TIMEOUT + 0.5)
 
 
 def pattern(**changes: Any) -> SuspiciousPattern:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,12 +17,13 @@ from tests.monitor.test_policy import HUGE, pattern
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-BAD_IDS = [None, 1, "", "a b", "a/b", "ä", "a\n", "x" * 65, "\x00", b"A", HUGE]
+BAD_IDS = [None, 1, "", "a b", "a/b", "ä", "a\n", "x" * 65, "x" * 200, "\x00", b"A", HUGE]
 
 
 @pytest.mark.parametrize("id_", BAD_IDS, ids=brief)
 def test_a_pattern_needs_an_id(id_: Any) -> None:
-    with pytest.raises(ConfigError, match=r"^suspicious pattern id .* must have 1 to 64 of"):
+    start = re.escape(f"suspicious pattern id {brief(id_, 80)} must have 1 to 64 of")
+    with pytest.raises(ConfigError, match=f"^{start}"):
         pattern(id=id_)
 
 
@@ -31,6 +33,7 @@ def test_good_ids(id_: str) -> None:
 
 
 BAD_DESCRIPTIONS = [None, 1, b"a", "\ud800", "", " ", "a\n", "a\nb", "\na", "a\rb", "a\u2028b"]
+BAD_DESCRIPTIONS.append("long\n" * 1000)
 
 
 @pytest.mark.parametrize("text", BAD_DESCRIPTIONS, ids=brief)
@@ -41,18 +44,12 @@ def test_a_pattern_needs_a_description(text: Any) -> None:
     assert str(caught.value) == f"suspicious pattern 'MINE': {expected}"
 
 
-def test_a_wrong_description_is_cut() -> None:
-    with pytest.raises(ConfigError) as caught:
-        pattern(description="long\n" * 1000)
-    assert len(str(caught.value)) < 300
-
-
 @pytest.mark.parametrize("text", ["a", "Wörter, mehrere.", "x" * 5000])
 def test_good_descriptions(text: str) -> None:
     assert pattern(description=text).description == text
 
 
-@pytest.mark.parametrize("detect", [None, "f", True, [], HUGE], ids=brief)
+@pytest.mark.parametrize("detect", [None, "f", True, [], HUGE, "f" * 200], ids=brief)
 def test_a_pattern_needs_a_function(detect: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         pattern(detect=detect)

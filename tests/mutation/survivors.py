@@ -33,14 +33,19 @@ class Mutant:
     def is_prose(self) -> bool:
         """Whether only a sentence changed: reasons and messages are no contract.
 
-        A sentence has a blank in it. Addresses and what else programs compare have none.
+        A sentence has a blank in it. Addresses and what else programs compare have none. The words
+        of an f-string are never mutated, only the values in it; and these are no prose.
         """
         if self.became == _TEXT.sub("None", self.was, count=1):  # raise StateError(None)
-            return self.was.startswith("raise ") and " " in _TEXT.findall(self.was)[0]
+            return self.was.startswith("raise ") and _is_sentence(_TEXT.findall(self.was)[0])
         before, after = _TEXT.findall(self.was), _TEXT.findall(self.became)
         changed = [old for old, new in zip(before, after, strict=False) if old != new]
         same_code = _TEXT.sub('""', self.was) == _TEXT.sub('""', self.became)
-        return same_code and all(" " in text for text in changed)
+        return same_code and all(map(_is_sentence, changed))
+
+
+def _is_sentence(text: str) -> bool:
+    return " " in text and not text.startswith("f")
 
 
 def _function(key: str) -> str:

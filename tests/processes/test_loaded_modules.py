@@ -11,9 +11,10 @@ from doublevm.launch import python_command
 
 ALLOWED = {
     "doublevm.parent.__main__": {
-        "awaiting", "barriers", "engines", "errors", "guest_names", "guest_traceback", "history",
-        "inner", "jail", "launch", "levels", "limits", "module_lists", "monitor", "operation",
-        "parent", "policy", "shapes", "state", "verdict", "wire", "word_lists",
+        "awaiting", "barriers", "confinement", "engines", "errors", "guest_names",
+        "guest_traceback", "history", "inner", "jail", "launch", "levels", "limits", "module_lists",
+        "monitor", "operation", "parent", "policy", "shapes", "state", "verdict", "wire",
+        "word_lists",
     },
     "doublevm.inner.__main__": {
         "awaiting", "guest_names", "guest_traceback", "inner", "jail", "module_lists", "operation",

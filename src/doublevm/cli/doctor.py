@@ -59,8 +59,8 @@ class Diagnosis:
 
     def verdict(self, level: SecurityLevel, engine: EngineName) -> Verdict:
         """Return what ``level`` says to ``engine`` here, as an enclave would."""
-        if self.system != "Linux":
-            return Verdict("refused", "VMs start on Linux only, for now")
+        if self.system == "Windows":
+            return Verdict("refused", "VMs do not start on Windows")
         if self.own_uid.fatal:
             return Verdict("refused", f"no uid for the VMs: {self.own_uid.reason}")
         if engine == "monty" and self.monty is None:

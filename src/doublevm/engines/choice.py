@@ -58,17 +58,15 @@ _LACKING: Final = _joined(part.CHECKS for part in (syntax, imports, values, call
 def choose(
     tree: ast.Module,
     tools: frozenset[str] = frozenset(),
-    packages: frozenset[str] = frozenset(),
 ) -> Choice | Refusal:
     """Choose the engine for a program, or refuse it.
 
     Args:
         tree: The program.
         tools: The names of the operations the host has registered.
-        packages: The modules that the host provides to the cpython engine.
     """
     scan = Scan.of(tree, tools)
-    refused = _find(scan, imports.refuse_import(packages))
+    refused = _find(scan, imports.REFUSED)
     if refused:
         return Refusal(refused, _message(refused))
     reasons = _find(scan, _LACKING)

@@ -37,18 +37,21 @@ class CPythonEngine:
 
     def __init__(
         self,
-        packages: Sequence[str] = (),
         mechanisms: Sequence[str] = (),
+        packages: Sequence[str] = (),
+        folders: Sequence[str] = (),
         module: str = "doublevm.inner.__main__",
     ) -> None:
         """Start nothing yet.
 
         Args:
-            packages: modules to import beside the standard ones.
             mechanisms: what confines the inner VM.
+            packages: modules to import beside the standard ones.
+            folders: where those are found.
             module: what the inner VM's process runs.
         """
-        self._packages, self._mechanisms, self._module = packages, mechanisms, module
+        self._module, self._mechanisms = module, mechanisms
+        self._packages, self._folders = packages, folders
         self._template: TemplateProcess | None = None
         self._problem = EngineStartError("the cpython engine has ended")
         self._alive = self._spent = False
@@ -57,7 +60,9 @@ class CPythonEngine:
     def begin(self) -> None:
         """Start the template, which prepares itself meanwhile."""
         try:
-            self._template = TemplateProcess(self._module, self._mechanisms, self._packages)
+            self._template = TemplateProcess(
+                self._module, self._mechanisms, self._packages, self._folders
+            )
         except EngineStartError as error:
             self._problem = error
 

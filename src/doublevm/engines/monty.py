@@ -11,6 +11,7 @@ import contextlib
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -64,7 +65,13 @@ class MontyEngine:
 
         self._client = pydantic_monty
         # Held open, so that it can be executed by a uid that may not look where it lies.
-        self._binary = os.open(binary, os.O_RDONLY | os.O_CLOEXEC) if binary else None
+        self._binary: int | None = None
+        self.program = ""
+        """The path to execute the worker by; empty if it is not installed."""
+        if binary is not None:
+            self._binary = os.open(binary, os.O_RDONLY | os.O_CLOEXEC)
+            on_linux = sys.platform == "linux"
+            self.program = f"/proc/self/fd/{self._binary}" if on_linux else binary
         self._pool: pydantic_monty.Monty | None = None
         self._session: pydantic_monty.MontySession | None = None
         self._pid: int | None = None
@@ -74,11 +81,6 @@ class MontyEngine:
         self._stuck = False
         self._stopped = threading.Event()
         self._before = Usage(0.0, 0)
-
-    @property
-    def program(self) -> str | None:
-        """The path to execute the worker by, if it was found."""
-        return None if self._binary is None else f"/proc/self/fd/{self._binary}"
 
     def begin(self) -> None:
         """Start the worker."""
@@ -93,6 +95,9 @@ class MontyEngine:
         """Check out a fresh session, unless one is being kept."""
         if self._session is not None:
             return
+        if self._pool is None:
+            raise self._problem
+        self.check()
         try:
             self._check_out(memory, timeout)
         # As above.
@@ -100,12 +105,13 @@ class MontyEngine:
             raise EngineStartError(f"the monty engine cannot start: {error}") from error
 
     def _start_worker(self) -> None:
-        if self.program is None:
+        if self._binary is None:
             raise FileNotFoundError("its worker is missing; install pydantic-monty")
         pool = self._client.Monty(
             binary_path=self.program, min_processes=1, max_processes=1, checkout_timeout=20
         )
         self._pool = pool.__enter__()
+        os.close(self._binary)
         # A first session tells which process it is, and loads what is loaded late.
         with self._pool.checkout(script_name="program") as session:
             session.feed_start("1")
@@ -116,8 +122,7 @@ class MontyEngine:
             forbid_new_resources_to(self._pid)
 
     def _check_out(self, memory: int, timeout: float) -> None:
-        if self._pool is None:
-            raise self._problem
+        assert self._pool is not None
         session = self._pool.checkout(
             script_name="program",
             limits={

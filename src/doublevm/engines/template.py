@@ -36,7 +36,13 @@ _CHUNK: Final = 65536
 class TemplateProcess:
     """A template and four pipes: two for orders and reports, two that its guests speak through."""
 
-    def __init__(self, module: str, mechanisms: Sequence[str], packages: Sequence[str]) -> None:
+    def __init__(
+        self,
+        module: str,
+        mechanisms: Sequence[str],
+        packages: Sequence[str],
+        folders: Sequence[str],
+    ) -> None:
         """Start it. It prepares itself while the caller goes on.
 
         Raises:
@@ -53,7 +59,14 @@ class TemplateProcess:
         """How the last guest ended, once it has."""
         try:
             self._process = subprocess.Popen(
-                python_command(module, *theirs, os.getpid(), ",".join(mechanisms), *packages),
+                python_command(
+                    module,
+                    *theirs,
+                    os.getpid(),
+                    ",".join(mechanisms),
+                    "\n".join(folders),
+                    *packages,
+                ),
                 pass_fds=theirs,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

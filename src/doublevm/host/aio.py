@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
+    from doublevm.engine import CPython
     from doublevm.host.handlers import Invocation
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
@@ -47,7 +48,7 @@ class AsyncEnclave:
         security_level: SecurityLevel | str = SecurityLevel.STANDARD,
         limits: Limits | None = None,
         double_vm: DoubleVM | None = None,
-        engine: str = "auto",
+        engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
     ) -> None:
         """Check the options, which are those of Enclave; start nothing yet."""

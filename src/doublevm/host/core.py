@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from doublevm.confinement import WARN_BELOW, Confinement, Rung
+from doublevm.engine import CPython
 from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
 from doublevm.host.confinement import known_missing, note_missing
@@ -49,6 +50,9 @@ class Settings:
     limits: Limits
     double_vm: DoubleVM
     engine: f.EngineChoice
+    packages: tuple[str, ...]
+    folders: tuple[str, ...]
+    """Where the packages are found."""
     inputs: dict[str, Any]
     validation: f.Validation | None
 
@@ -80,7 +84,7 @@ def settings(
     security_level: SecurityLevel | str,
     limits: Limits | None,
     double_vm: DoubleVM | None,
-    engine: str,
+    engine: str | CPython,
     inputs: dict[str, Any] | None,
 ) -> Settings:
     """Check an enclave's options.
@@ -93,17 +97,25 @@ def settings(
         raise ConfigError(f"limits must be Limits(...), not {limits!r}")
     if double_vm is not None and not isinstance(double_vm, DoubleVM):
         raise _no_double_vm(double_vm)
-    if engine not in get_args(f.EngineChoice):
-        known = ", ".join(repr(name) for name in get_args(f.EngineChoice))
-        raise ConfigError(f"engine must be one of {known}, not {engine!r}")
-    choice = cast("f.EngineChoice", engine)
+    extra = engine if isinstance(engine, CPython) else CPython()
+    choice = _engine(engine)
     handlers = Handlers(tools, tool_handler)
     checked = check_inputs(inputs, handlers)
     _encoded(checked)
     complete = (limits or Limits()).over(level.settings.limits)
     double_vm = double_vm or DoubleVM()
     validation = _validation(double_vm, handlers)
-    return Settings(handlers, level, complete, double_vm, choice, checked, validation)
+    return Settings(
+        handlers=handlers,
+        level=level,
+        limits=complete,
+        double_vm=double_vm,
+        engine=choice,
+        packages=tuple(extra.packages),
+        folders=extra.folders,
+        inputs=checked,
+        validation=validation,
+    )
 
 
 def _no_double_vm(value: object) -> ConfigError:
@@ -113,6 +125,16 @@ def _no_double_vm(value: object) -> ConfigError:
     elif value is False:
         hint = "; write DoubleVM(enabled=False)"
     return ConfigError(f"double_vm must be DoubleVM(...), not {brief(value, 80)}{hint}")
+
+
+def _engine(engine: object) -> f.EngineChoice:
+    if isinstance(engine, CPython):
+        return "cpython"
+    known = get_args(f.EngineChoice)
+    if engine not in known:
+        names = ", ".join(repr(name) for name in known)
+        raise ConfigError(f"engine must be one of {names} or CPython(...), not {engine!r}")
+    return cast("f.EngineChoice", engine)
 
 
 def _validation(double_vm: DoubleVM, handlers: Handlers) -> f.Validation | None:
@@ -272,7 +294,8 @@ class EnclaveCore:
             engines={name: cast("Any", rung.value) for name, rung in config.engines.items()},
             missing=known_missing(),
             monty_binary=monty_binary(),
-            packages=(),
+            packages=config.packages,
+            folders=config.folders,
             validation=config.validation,
         )
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
+    from doublevm.engine import CPython
     from doublevm.host.handlers import Invocation
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
@@ -61,7 +62,7 @@ class Enclave:
         security_level: SecurityLevel | str = SecurityLevel.STANDARD,
         limits: Limits | None = None,
         double_vm: DoubleVM | None = None,
-        engine: str = "auto",
+        engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
     ) -> None:
         """Check the options; start nothing yet.
@@ -72,7 +73,7 @@ class Enclave:
             security_level: a SecurityLevel or its name.
             limits: Limits that override the level's.
             double_vm: settings of the parent VM.
-            engine: ``"auto"``, ``"monty"`` or ``"cpython"``.
+            engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
         """
         self._core = EnclaveCore(

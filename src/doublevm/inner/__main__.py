@@ -32,15 +32,17 @@ def main() -> NoReturn:
     """Prepare, then fork guests until the parent VM hangs up."""
     orders, reports, guest_reads, guest_writes, parent = (int(each) for each in sys.argv[1:6])
     die_with_parent(parent)
-    template = Template(orders, reports, guest_reads)
+    template = Template(orders, reports, (guest_reads, guest_writes))
     pipe = ParentPipe(guest_reads, guest_writes)
     mechanisms = [name for name in sys.argv[6].split(",") if name]
     try:
-        preload(sys.argv[7:])
+        preload(sys.argv[8:], sys.argv[7].split("\n"))
         ready, base = guest_filter(mechanisms), data_in_use()
         seal_template(mechanisms, parent)
-    except (ImportError, OSError) as error:
-        template.send(Failed(str(error)))
+    # The border to the host's packages, which may fail in any way.
+    except Exception as error:  # noqa: BLE001
+        name = "" if isinstance(error, ImportError | OSError) else f"{type(error).__name__}: "
+        template.send(Failed(f"{name}{error}"))
         os._exit(1)
     # What is there now is never collected, so that forks share its memory.
     gc.collect()

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import codecs
 import importlib
+import os
+import pkgutil
 import sys
+from importlib.abc import MetaPathFinder
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from doublevm.module_lists import HARMLESS_MODULES
@@ -31,22 +35,79 @@ CODECS: Final = (
 """The encodings there are; an encoding is a module, imported on first use."""
 
 
-def preload(packages: Sequence[str] = ()) -> None:
+LAZY: Final = {
+    "numpy": ("numpy.fft", "numpy.linalg", "numpy.ma", "numpy.polynomial", "numpy.random",
+              "numpy.strings", "numpy.rec", "numpy.char", "numpy.lib.stride_tricks"),
+    "pandas": ("pandas.io.formats.*", "pandas.io.json.*", "pandas.io.parsers.*", "pandas.tseries.*",
+               "pandas.core.*", "pandas.core.reshape.*", "pandas.core.methods.*",
+               "pandas.core.indexers.*", "pandas.core.window.*", "pandas.core.strings.*"),
+}  # fmt: skip
+"""What well-known packages import on first use, and programs take for granted."""
+
+
+class ThreadsError(ImportError):
+    """The process has more than one thread."""
+
+
+class NotPreloaded(MetaPathFinder):
+    """The last finder: says why a module is not there, and what the host can do."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Find nothing.
+
+        Raises:
+            ModuleNotFoundError: always.
+        """
+        del path, target
+        raise ModuleNotFoundError(
+            f"No module named {fullname!r} in this guest: what is not loaded before it is sealed "
+            f"cannot be loaded; hosts name it in CPython(packages=[{fullname!r}])",
+            name=fullname,
+        )
+
+
+def preload(packages: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
     """Import everything, then take the ways to import more away.
 
     Raises:
         ImportError: one of the packages that the host names cannot be imported.
+        ThreadsError: one of them has started a thread, which a fork would be without.
     """
+    sys.path += [folder for folder in folders if folder and folder not in sys.path]
     for name in packages:
         importlib.import_module(name)
-    for name in (*sorted(HARMLESS_MODULES), *IMPORTED_LATE):
+    for name in (*sorted(HARMLESS_MODULES), *IMPORTED_LATE, *_also(packages)):
         try:
             importlib.import_module(name)
-        except ImportError:  # not in this version of Python
+        except ImportError:  # not in this version of Python, or of the package
             continue
     for name in CODECS:
         codecs.lookup(name)
-    # What is not loaded by now is "No module named …", rather than "Too many open files".
+    os.environ.clear()
+    _close_imports()
+    if (threads := len(list(Path("/proc/self/task").iterdir()))) > 1:
+        raise ThreadsError(
+            f"one of the packages {', '.join(packages)} has started {threads - 1} thread(s), and "
+            "a fork would be without"
+        )
+
+
+def _also(packages: Sequence[str]) -> list[str]:
+    """Return what these packages import on first use; ``x.*`` stands for all that is below x."""
+    names = [name for package in packages for name in LAZY.get(package, ())]
+    return [each for name in names for each in _below(name)]
+
+
+def _below(name: str) -> list[str]:
+    folder, star, _ = name.partition(".*")
+    if not star:
+        return [name]
+    places = getattr(importlib.import_module(folder), "__path__", ())
+    return [f"{folder}.{module.name}" for module in pkgutil.iter_modules(places)]
+
+
+def _close_imports() -> None:
     sys.meta_path[:] = [finder for finder in sys.meta_path if "Path" not in repr(finder)]
+    sys.meta_path.append(NotPreloaded())
     sys.path.clear()
     sys.path_hooks.clear()

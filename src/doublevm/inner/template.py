@@ -6,12 +6,12 @@ for its guest's end at the same time; that is all it does.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
 from typing import TYPE_CHECKING, NoReturn
 
+from doublevm.jail.identity import close_all_but
 from doublevm.wire.frames import encode_frame
 from doublevm.wire.framing import FrameBuffer, pack
 from doublevm.wire.template_frames import Ended, Fork, Kill, decode_to_template
@@ -28,9 +28,9 @@ _BROKEN = 70
 class Template:
     """Forks guests on the parent VM's order, one at a time."""
 
-    def __init__(self, read_fd: int, write_fd: int, guest_reads: int) -> None:
-        """Take the descriptors to the parent VM, and the one that guests read from."""
-        self._read_fd, self._write_fd, self._guest_reads = read_fd, write_fd, guest_reads
+    def __init__(self, read_fd: int, write_fd: int, guest_fds: tuple[int, int]) -> None:
+        """Take the descriptors to the parent VM, and those that guests read from and write to."""
+        self._read_fd, self._write_fd, self._guest_fds = read_fd, write_fd, guest_fds
         self._buffer = FrameBuffer()
         self._guest: int | None = None
         # Python's own signal handler writes to this pipe when the guest has ended.
@@ -61,6 +61,7 @@ class Template:
 
     def _obey(self, order: Fork | Kill, be_guest: Callable[[Fork], NoReturn]) -> None:
         if isinstance(order, Fork):
+            self._drain()
             self._guest = os.fork()
             if self._guest == 0:
                 self._become(order, be_guest)
@@ -72,8 +73,7 @@ class Template:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for fd in (self._read_fd, self._write_fd, self._woken_fd, self._wake_fd):
-                os.close(fd)
+            close_all_but((0, 1, 2, *self._guest_fds))
             be_guest(order)
         finally:  # whatever happens, this process is not another template
             os._exit(_BROKEN)
@@ -85,13 +85,15 @@ class Template:
         if pid == 0:
             return
         self._guest = None
-        self._drain()
         cpu = usage.ru_utime + usage.ru_stime
         self.send(Ended(os.waitstatus_to_exitcode(status), cpu, usage.ru_maxrss * 1024))
 
     def _drain(self) -> None:
-        """Throw away what the guest was sent and never read: the next one must not."""
-        with contextlib.suppress(OSError):
-            while select.select([self._guest_reads], [], [], 0)[0]:
-                if not os.read(self._guest_reads, 65536):
-                    return
+        """Throw away what the last guest was sent and never read: the next one must not.
+
+        Now, not when the last one ended: its parent VM may have gone on writing until it was told.
+        """
+        reads, _ = self._guest_fds
+        while select.select([reads], [], [], 0)[0]:
+            if not os.read(reads, 65536):
+                return

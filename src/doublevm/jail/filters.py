@@ -59,12 +59,6 @@ def _table(name: str, *rules: Rule) -> Table:
     return Table(name, rules, errno.EPERM, MappingProxyType(REFUSALS))
 
 
-def kill_only(pid: int) -> Rule:
-    """Return the rule that lets a process kill one other; for ``Table.plus``."""
-    why = "ending the one process that it started"
-    return Rule("kill", why, (int_equal(0, pid), int_equal(1, signal.SIGKILL)))
-
-
 _WAITING: Final = each(
     "waiting for descriptors that are open", "select", "pselect6", "poll", "ppoll"
 )

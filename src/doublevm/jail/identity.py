@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import struct
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -52,13 +53,18 @@ def die_with_parent(parent: int) -> None:
 
 
 def forbid_inspection() -> None:
-    """Close this process's memory and /proc files to others of its uid; no core dumps."""
-    prctl(PR_SET_DUMPABLE, 0)
+    """Close this process's memory and /proc files to others of its uid; no core dumps.
+
+    On Linux; elsewhere nothing is done.
+    """
+    if sys.platform == "linux":
+        prctl(PR_SET_DUMPABLE, 0)
 
 
 def allow_inspection() -> None:
     """Take it back, for as long as this process needs its own files in /proc."""
-    prctl(PR_SET_DUMPABLE, 1)
+    if sys.platform == "linux":
+        prctl(PR_SET_DUMPABLE, 1)
 
 
 def no_new_privs() -> None:
@@ -98,10 +104,10 @@ def take_own_uid() -> int | None:
     """If this process is root, become a uid that no other process has; return it.
 
     In a user namespace with few uids, it is the highest one, which others have too: ``is_sole``.
-    Returns None where the process is not root already. Raises OSError where no uid is left to
-    become, as in a user namespace that maps root alone.
+    Returns None where the process is not root, or on another system than Linux. Raises OSError
+    where no uid is left to become, as in a user namespace that maps root alone.
     """
-    if os.geteuid() != 0:
+    if sys.platform != "linux" or os.geteuid() != 0:
         return None
     uid = FIRST_UID + os.getpid()
     if not _is_mapped(uid):

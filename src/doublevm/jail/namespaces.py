@@ -23,7 +23,6 @@ CLONE_NEWCGROUP: Final = 0x0200_0000
 CLONE_NEWUTS: Final = 0x0400_0000
 CLONE_NEWIPC: Final = 0x0800_0000
 CLONE_NEWUSER: Final = 0x1000_0000
-CLONE_NEWPID: Final = 0x2000_0000
 CLONE_NEWNET: Final = 0x4000_0000
 
 MS_RDONLY: Final = 0x1
@@ -37,9 +36,10 @@ MNT_DETACH: Final = 0x2
 PR_GET_DUMPABLE: Final = 3
 """From linux/prctl.h."""
 
-_ALL_BUT_PIDS: Final = (
-    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWNET
+_WITHOUT_A_ROOT: Final = (
+    CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWNET
 )
+_ALL_BUT_PIDS: Final = CLONE_NEWNS | _WITHOUT_A_ROOT
 _MOUNT_POINT: Final = b"/proc"
 """The one folder that is sure to be there: the maps of ids have just been written below it."""
 
@@ -61,19 +61,15 @@ def enter_empty_root() -> None:
     drop_capabilities()
 
 
-def new_pid_namespace() -> None:
-    """Have this process's children see no process but their own kind; it stays where it is.
+def leave_the_network() -> None:
+    """Move this process into namespaces of its own, all but root folder and pids.
 
-    The first child becomes pid 1 there: ``os.getppid`` is 0 for it, signals that it does not handle
-    do not reach it from inside, and when it ends, the kernel kills the others and lets no more be
-    started. Call it before ``enter_empty_root``, which takes the right to; no thread can be
-    started after it.
-
-    Raises:
-        OSError: user namespaces are not allowed here, or there is a second thread.
+    For one that has to start a program, of which the files must still be there. Raises as
+    ``enter_empty_root`` does.
     """
     no_new_privs()
-    _unshare_with_same_ids(CLONE_NEWUSER | CLONE_NEWPID)
+    _unshare_with_same_ids(_WITHOUT_A_ROOT)
+    drop_capabilities()
 
 
 def available() -> str | None:

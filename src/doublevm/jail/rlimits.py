@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -32,8 +33,9 @@ def limit_processes(most: int) -> None:
 
 def forbid_new_resources_to(pid: int) -> None:
     """Set every limit of NOTHING_NEW to 0 for another process of this user."""
-    for limit in NOTHING_NEW:
-        resource.prlimit(pid, limit, (0, 0))
+    if sys.platform == "linux":  # nowhere else can it be done from outside
+        for limit in NOTHING_NEW:
+            resource.prlimit(pid, limit, (0, 0))
 
 
 def limit_data(ceiling: int) -> None:
@@ -50,7 +52,12 @@ def limit_cpu(seconds: int) -> None:
 
 
 def data_in_use() -> int:
-    """Return the bytes that count against RLIMIT_DATA: VmData of proc_pid_status(5)."""
+    """Return the bytes that count against RLIMIT_DATA: VmData of proc_pid_status(5).
+
+    Only Linux tells; elsewhere it is 0.
+    """
+    if sys.platform != "linux":
+        return 0
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024

@@ -90,7 +90,3 @@ class Table:
     def refusal(self, syscall: str) -> int:
         """Return the errno that a refused system call fails with."""
         return self.refusals.get(syscall, self.otherwise)
-
-    def plus(self, *rules: Rule) -> Table:
-        """Return a table that allows more: what is known only once a process runs."""
-        return Table(self.name, self.rules + rules, self.otherwise, self.refusals)

@@ -44,10 +44,12 @@ def confine_for_start(mechanisms: Collection[str], programs: Collection[str]) ->
 
     ``programs`` are the only ones that can be executed from now on.
     """
-    # The uid goes first, while it still may be changed. A process that has changed its uid may not
-    # look at its own descriptors in /proc, and the worker is executed through one of them.
-    if take_own_uid() is not None:
-        allow_inspection()
+    take_own_uid()  # first, while it still may be changed
+    if "namespaces" in mechanisms:
+        namespaces.leave_the_network()
+    # A process that has changed its uid may not look at its own descriptors in /proc, and the
+    # worker is executed through one of them.
+    allow_inspection()
     if "landlock" in mechanisms:
         read = [path for path in (*LIBRARIES, "/proc") if Path(path).exists()]
         landlock.restrict(read, [*programs, *_loaders()] if programs else [])

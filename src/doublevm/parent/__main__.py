@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -32,6 +33,8 @@ def main() -> NoReturn:
     # They came by inheritance; the inner VM must not inherit them in turn.
     os.set_inheritable(read_fd, False)  # noqa: FBT003
     os.set_inheritable(write_fd, False)  # noqa: FBT003
+    # A host may ignore it, which is inherited; here it matters how children end.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     forbid_inspection()
     lower_priority()
     status = 0
@@ -74,11 +77,15 @@ def _engines(configure: Configure, confinement: Confinement) -> dict[EngineName,
         if confinement.rung < weakest:
             continue
         made[name] = (
-            CPythonEngine(configure.packages, confinement.in_force)
+            CPythonEngine(confinement.in_force, configure.packages, configure.folders)
             if name == "cpython"
             else MontyEngine(configure.monty_binary)
         )
     return made
+
+
+def _programs(monty: Engine | None) -> list[str]:
+    return [monty.program] if isinstance(monty, MontyEngine) and monty.program else []
 
 
 def _begin(engines: dict[EngineName, Engine], watchdog: Watchdog, confinement: Confinement) -> None:
@@ -95,8 +102,7 @@ def _begin(engines: dict[EngineName, Engine], watchdog: Watchdog, confinement: C
     if "cpython" in engines:
         engines["cpython"].begin()
     monty = engines.get("monty")
-    program = monty.program if isinstance(monty, MontyEngine) else None
-    confine_for_start(mechanisms, [] if program is None else [program])
+    confine_for_start(mechanisms, _programs(monty))
     if monty is not None:
         monty.begin()
     take_files_away(mechanisms)

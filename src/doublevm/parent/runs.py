@@ -81,9 +81,12 @@ class ParentVM:
             return engine
         try:
             engine.prepare(run.limits.memory, run.limits.timeout, keep=run.session)
-        except (EngineStartError, EngineDiedError) as error:
+        except EngineStartError as error:
             engine.close()
             return broken(run, "unavailable", str(error))
+        except EngineDiedError as error:
+            engine.close()
+            return broken(run, "crashed", str(error))
         except EngineProtocolError as error:
             engine.close()
             return broken(run, "protocol", str(error), error.frame)

@@ -80,6 +80,8 @@ class Configure(Frame, frozen=True, tag="configure", kw_only=True):
     """Where the monty worker is installed."""
     packages: tuple[Name, ...]
     """Modules that the cpython engine imports beside the standard ones."""
+    folders: tuple[str, ...]
+    """Where those are found."""
     validation: Validation | None
     """What is judged; None if judging is switched off."""
 

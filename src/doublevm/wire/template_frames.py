@@ -37,7 +37,7 @@ class Failed(Frame, frozen=True, tag="template_failed"):
 
 
 class Ended(Frame, frozen=True, tag="ended_guest"):
-    """The guest is gone, and nothing of it is left in the pipes."""
+    """The guest is gone."""
 
     status: int
     """Exit status, or the negative number of the signal that killed it."""

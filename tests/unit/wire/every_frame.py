@@ -32,6 +32,7 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
             missing={"landlock": "not there"},
             monty_binary=None,
             packages=("numpy",),
+            folders=("/packages",),
             validation=None,
         ),
         f.Remember((f.Remembered("a:b", b"\x80", 1.5, True),)),

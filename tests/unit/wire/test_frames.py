@@ -71,6 +71,7 @@ def test_shapes_of_every_kind_reach_the_parent() -> None:
         missing=None,
         monty_binary="/m",
         packages=(),
+        folders=(),
         validation=None,
     )
     assert f.decode_host_frame(encode_frame(frame)) == frame

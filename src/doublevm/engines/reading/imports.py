@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from doublevm.engines.monty_gaps import gap
 from doublevm.engines.monty_names import MONTY_MODULES
@@ -48,10 +48,10 @@ def uses(node: ast.Import | ast.ImportFrom) -> Iterator[Use]:
         yield Use(inner) if is_module else Use(module, alias.name)
 
 
-def refusal_of(module: str, packages: frozenset[str]) -> str:
+def refusal_of(module: str) -> str:
     """Say why a module may not be imported, or nothing."""
     root = module.partition(".")[0]
-    if module in _MODULES or root in packages:
+    if module in _MODULES:
         return ""
     known = f"module '{module}' is not available to guest programs"
     for name in (module, root):
@@ -66,30 +66,20 @@ def refusal_of(module: str, packages: frozenset[str]) -> str:
     return f"{known}: it is not a standard module; packages must be provided by the host"
 
 
-def refuse_import(packages: frozenset[str]) -> Checks:
-    """Make the checks that yield why a program is refused."""
+def _refuse_statement(scan: Scan, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    for use in uses(node):
+        optional = node in scan.facts.guarded and _is_optional(use.module)
+        yield from _refuse_use(use, "" if optional else refusal_of(use.module))
 
-    def statement(scan: Scan, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
-        for use in uses(node):
-            optional = node in scan.facts.guarded and _is_optional(use.module)
-            yield from _refuse_use(use, "" if optional else refusal_of(use.module, packages))
 
-    def call(scan: Scan, node: ast.Call) -> Iterator[str]:
-        match scan.builtin(node.func), node.args:
-            case "__import__", [ast.Constant(value=str(module)), *_]:
-                yield from _refuse_use(Use(module), refusal_of(module, packages))
-            case "__import__", _:
-                yield "an import by a computed name is not available to guest programs"
-            case _:
-                return
-
-    return {
-        ast.Import: (statement,),
-        ast.ImportFrom: (statement,),
-        ast.Call: (call,),
-        ast.Attribute: (_refuse_attribute,),
-        ast.Name: (_refuse_builtin,),
-    }
+def _refuse_call(scan: Scan, node: ast.Call) -> Iterator[str]:
+    match scan.builtin(node.func), node.args:
+        case "__import__", [ast.Constant(value=str(module)), *_]:
+            yield from _refuse_use(Use(module), refusal_of(module))
+        case "__import__", _:
+            yield "an import by a computed name is not available to guest programs"
+        case _:
+            return
 
 
 def _refuse_use(use: Use, why: str) -> Iterator[str]:
@@ -154,3 +144,13 @@ CHECKS: Checks = {
     ast.ImportFrom: (lacking_import,),
     ast.Attribute: (lacking_attribute,),
 }
+
+
+REFUSED: Final[Checks] = {
+    ast.Import: (_refuse_statement,),
+    ast.ImportFrom: (_refuse_statement,),
+    ast.Call: (_refuse_call,),
+    ast.Attribute: (_refuse_attribute,),
+    ast.Name: (_refuse_builtin,),
+}
+"""Say why a program is refused."""
