@@ -12,13 +12,13 @@ LEAVES_OPEN: Final = {
     "cpython.",
     "landlock": "The system call filter alone keeps VMs from files, TCP and other processes; there "
     "is no second lock behind it.",
-    "namespaces": "The cpython guest's process has the system's root folder and network behind its "
-    "other locks, rather than an empty folder and none. Every level does without.",
+    "namespaces": "The system's network, and for guests on cpython its root folder, are there "
+    "behind the other locks, rather than not at all. Every level does without.",
     "own uid": "VMs have a uid in common, with the host if that is not root: the other mechanisms "
     "alone separate them from processes and files of that uid. Every level does without.",
 }
 
-_NOT_LINUX: Final = "Run the host on Linux: in a container or a virtual machine, or in WSL 2."
+_NOT_LINUX: Final = "Run the host on Linux: in a container, in a virtual machine, or in WSL 2."
 
 _ON_LINUX: Final = {
     "limits": "Run the host on Linux.",
