@@ -51,10 +51,6 @@ MARKS = {
         "import sys\nsys.getprofile() is not None",
     ),
     "an import hook": ("import sys\nsys.meta_path.append(1)", "import sys\n1 in sys.meta_path"),
-    "a callback at exit": (
-        "import atexit\natexit.register(print)",
-        "import atexit\natexit._ncallbacks() > 0",
-    ),
 }  # fmt: skip
 
 
