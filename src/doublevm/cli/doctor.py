@@ -59,8 +59,8 @@ class Diagnosis:
 
     def verdict(self, level: SecurityLevel, engine: EngineName) -> Verdict:
         """Return what ``level`` says to ``engine`` here, as an enclave would."""
-        if self.system != "Linux":
-            return Verdict("refused", "VMs start on Linux only, for now")
+        if self.system == "Windows":
+            return Verdict("refused", "VMs do not start on Windows")
         if self.own_uid.fatal:
             return Verdict("refused", f"no uid for the VMs: {self.own_uid.reason}")
         if engine == "monty" and self.monty is None:
@@ -102,11 +102,14 @@ def look_for_own_uid() -> OwnUid:
         return OwnUid(given=False, reason="it is of Linux only")
     if os.geteuid() != 0:
         return OwnUid(given=False, reason="the host is not root, so its VMs have its uid")
-    from doublevm.jail.identity import take_own_uid  # noqa: PLC0415 - Linux's own
+    # Linux's own
+    from doublevm.jail.identity import take_own_uid, uids_are_plenty  # noqa: PLC0415
     from doublevm.jail.trial import reason_against  # noqa: PLC0415
 
     if reason := _missing_capabilities() or reason_against(lambda: _ignore(take_own_uid())):
         return OwnUid(given=False, reason=reason, fatal=True)
+    if not uids_are_plenty():
+        return OwnUid(given=False, reason="uids are few in this user namespace: VMs share one")
     return OwnUid(given=True, reason="the host is root")
 
 

@@ -12,13 +12,13 @@ LEAVES_OPEN: Final = {
     "cpython.",
     "landlock": "The system call filter alone keeps VMs from files, TCP and other processes; there "
     "is no second lock behind it.",
-    "namespaces": "The cpython guest's process has the system's root folder and network behind its "
-    "other locks, rather than an empty folder and none. Every level does without.",
-    "own uid": "Guests have the host's uid: the other mechanisms alone separate them from its "
-    "processes and files. Every level does without.",
+    "namespaces": "The system's network, and for guests on cpython its root folder, are there "
+    "behind the other locks, rather than not at all. Every level does without.",
+    "own uid": "VMs have a uid in common, with the host if that is not root: the other mechanisms "
+    "alone separate them from processes and files of that uid. Every level does without.",
 }
 
-_NOT_LINUX: Final = "Run the host on Linux: in a container or a virtual machine, or in WSL 2."
+_NOT_LINUX: Final = "Run the host on Linux: in a container, in a virtual machine, or in WSL 2."
 
 _ON_LINUX: Final = {
     "limits": "Run the host on Linux.",
@@ -30,8 +30,8 @@ _ON_LINUX: Final = {
     "in its seccomp profile.",
     "namespaces": "In a container: a seccomp profile that allows unshare, mount, umount2 and "
     "pivot_root, and an AppArmor profile that allows mount and userns.",
-    "own uid": "Only a host that is root can give them others: that is no reason to run it as "
-    "root.",
+    "own uid": "Only a host that is root, with all uids in its user namespace, can give each its "
+    "own: that is no reason to run it as root.",
 }
 
 _SWITCHES: Final = (

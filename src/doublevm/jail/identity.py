@@ -103,6 +103,7 @@ def lower_priority() -> None:
 def take_own_uid() -> int | None:
     """If this process is root, become a uid that no other process has; return it.
 
+    In a user namespace with few uids, it is the highest one, which others have too: ``is_sole``.
     Returns None where the process is not root, or on another system than Linux. Raises OSError
     where no uid is left to become, as in a user namespace that maps root alone.
     """
@@ -115,6 +116,16 @@ def take_own_uid() -> int | None:
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     return uid
+
+
+def is_sole(uid: int) -> bool:
+    """Whether a uid that ``take_own_uid`` has returned is one that no other process has."""
+    return uid >= FIRST_UID
+
+
+def uids_are_plenty() -> bool:
+    """Whether each VM can have a uid of its own, or all of them share one."""
+    return _is_mapped(FIRST_UID)
 
 
 def _uid_map() -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from doublevm.jail.identity import (
     allow_inspection,
     die_with_parent,
     forbid_inspection,
+    is_sole,
     take_own_uid,
 )
 from doublevm.jail.rlimits import (
@@ -92,7 +93,7 @@ def seal_template(mechanisms: Collection[str], parent: int) -> None:
         landlock.restrict()
     forbid_inspection()
     forbid_new_resources(processes=True)
-    if own is not None:
+    if own is not None and is_sole(own):
         limit_processes(2)  # itself and its guest, as nobody else has this uid
     if "seccomp" in mechanisms:
         seccomp.install(filters.TEMPLATE)
