@@ -52,7 +52,8 @@ class Probe:
     root: bool = False
     """Whether the control, and what is in force alone, needs the jail's root."""
     answers: Mapping[str, str] = field(default_factory=dict)
-    """Places where it may get through, each with the reason."""
+    """Where it gets through, each with the reason: ``everywhere``, or a place that may have an
+    identity before it or ``enclave`` behind it."""
     only: tuple[str, ...] = PLACES
     """Places it makes sense in."""
 
@@ -61,9 +62,17 @@ class Probe:
         """What a test report calls it."""
         return f"{self.family}-{self.id}"
 
+    def answers_in(self, setting: Setting) -> bool:
+        """Whether it may get through there."""
+        place = setting.place
+        names = {"everywhere", place, f"{setting.identity}.{place}"}
+        if setting.mechanisms is None:
+            names.add(f"{place}.enclave")
+        return not names.isdisjoint(self.answers)
+
     def stops_alone(self, mechanism: str, place: str) -> bool:
         """Whether this mechanism is enough in this place."""
-        if place in self.answers or place not in self.only:
+        if place not in self.only or any(place in each.split(".") for each in self.answers):
             return False
         if place == "parent" and mechanism in ("namespaces", *self.not_in_parent):
             return False
@@ -77,9 +86,6 @@ def _load() -> tuple[Probe, ...]:
             for name in ("stopped_by", "not_in_parent", "only"):
                 if name in entry:
                     entry[name] = tuple(entry[name])
-            answers = entry.get("answers", {})
-            if "everywhere" in answers:
-                entry["answers"] = dict.fromkeys(PLACES, answers["everywhere"])
             probes.append(Probe(family=path.stem, **entry))
     return tuple(probes)
 
