@@ -6,26 +6,23 @@ of what it returns: the name of its type.
 
 from __future__ import annotations
 
-import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
-_ANSWER = re.compile(r"(?:yes|no)_\w*")
+_ANSWER: Final = re.compile(r"(?:yes|no)_\w*")
 
 
-def detector(sources: Mapping[str, str]) -> Callable[[str, Any, Any], Any]:
+def detector(prelude: str, rests: Sequence[str]) -> Callable[[str, Any, Any], Any]:
     """Return a detector that runs the probe whose number it is asked about."""
-    programs = list(sources.values())
-    shared = os.path.commonprefix(programs)  # the prelude: there is a limit to what can be sent
-    rests = [each.removeprefix(shared) for each in programs]
 
     def detect(_name: str, args: Any, _history: Any) -> Any:
-        (number,) = args if isinstance(args, list) else args.values()
+        (number,) = args.values()
         names: dict[str, Any] = {}
-        exec(shared + rests[number], names)  # noqa: S102 - the purpose
+        exec(prelude, names)  # noqa: S102 - the purpose
+        exec(rests[number], names)  # noqa: S102 - the purpose
         return type(names["result"], (), {})()
 
     return detect

@@ -6,6 +6,7 @@ The argument is the name of a setting: see ``native_cases.py``.
 from __future__ import annotations
 
 import json
+import marshal
 import select
 import struct
 import sys
@@ -21,14 +22,14 @@ from doublevm import (
     Limits,
     ParentValidation,
     SuspiciousPattern,
+    launch,
     tool,
 )
-from doublevm import launch
 from doublevm.engines.base import EngineDiedError
 from doublevm.engines.template import TemplateProcess
 from tests.attacks import native_detector
 from tests.attacks.native_cases import MECHANISMS, PROBES, Probe, Setting, setting_of
-from tests.attacks.native_source import source_of
+from tests.attacks.native_source import PRELUDE, rest_of
 from tests.attacks.native_world import World
 from tests.attacks.outer_jail import REPOSITORY
 
@@ -39,6 +40,14 @@ GUEST_MEMORY: Final = 64 * 1024 * 1024
 _PATIENCE: Final = 5.0
 _CPU_SECONDS: Final = 4
 _ATTEMPTS: Final = 3
+_COMPILED: Final = marshal.dumps(compile(PRELUDE, "prelude", "exec"))
+_EXECUTE: Final = """
+import marshal
+names = {}
+exec(marshal.loads(prelude), names)
+exec(rest, names)
+names["result"]
+"""
 
 MEASURE: Final = "measure"
 
@@ -47,13 +56,13 @@ def main(name: str, *_: str) -> None:
     """Run every probe in one setting."""
     setting = setting_of(name)
     world = World()
-    sources = {probe.name: source_of(probe, world.facts()) for probe in PROBES}
+    rests = {probe.name: rest_of(probe, world.facts()) for probe in PROBES}
     if setting.mechanisms is not None:
-        _report(world, setting, _Bare(setting, sources).ask)
+        _report(world, setting, _Bare(setting, rests).ask)
     elif setting.place == "guest":
-        _report(world, setting, _Guests(sources).ask)
+        _report(world, setting, _Guests(rests).ask)
     else:
-        _report(world, setting, _Parents(sources).ask)
+        _report(world, setting, _Parents(rests).ask)
 
 
 def _report(world: World, setting: Setting, ask: Callable[[str], str]) -> None:
@@ -72,8 +81,8 @@ def _is_wanted(probe: Probe, setting: Setting) -> bool:
         return setting.place in probe.only
     if not setting.mechanisms:
         return not probe.control
-    if MEASURE in sys.argv:  # for a person who wants to know what stops what
-        return not probe.control
+    if MEASURE in sys.argv and not probe.control:  # for who wants to know what stops what
+        return True
     (alone,) = setting.mechanisms
     return probe.stops_alone(alone, setting.place)
 
@@ -84,10 +93,10 @@ def _is_wanted(probe: Probe, setting: Setting) -> bool:
 class _Bare:
     """Forks of ``native_template``."""
 
-    def __init__(self, setting: Setting, sources: dict[str, str]) -> None:
+    def __init__(self, setting: Setting, rests: dict[str, str]) -> None:
         folders = (*launch.package_folders(), str(REPOSITORY))
         launch.package_folders = lambda: folders  # type: ignore[assignment]
-        self._sources = sources
+        self._rests = rests
         self._setting = setting
         self._start()
 
@@ -98,7 +107,7 @@ class _Bare:
         )
 
     def ask(self, name: str) -> str:
-        source = self._sources[name].encode()
+        source = self._rests[name].encode()
         try:
             self._process.fork(GUEST_MEMORY, _CPU_SECONDS)
             self._process.write(struct.pack("=I", len(source)) + source)
@@ -129,8 +138,8 @@ class _Bare:
 class _Guests:
     """Programs of guests."""
 
-    def __init__(self, sources: dict[str, str]) -> None:
-        self._sources = sources
+    def __init__(self, rests: dict[str, str]) -> None:
+        self._rests = rests
         self._enclave = self._new()
 
     def _new(self) -> Enclave:
@@ -139,7 +148,9 @@ class _Guests:
 
     def ask(self, name: str) -> str:
         try:
-            result = self._enclave.run(self._sources[name] + "\nresult")
+            result = self._enclave.run(
+                _EXECUTE, inputs={"prelude": _COMPILED, "rest": self._rests[name]}
+            )
         except EnclaveError as error:
             if "ready" in str(error):
                 raise
@@ -150,9 +161,9 @@ class _Guests:
 class _Parents:
     """Detectors of a parent VM that has both engines."""
 
-    def __init__(self, sources: dict[str, str]) -> None:
+    def __init__(self, rests: dict[str, str]) -> None:
         cloudpickle.register_pickle_by_value(native_detector)
-        self._detect = native_detector.detector(sources)
+        self._detect = native_detector.detector(PRELUDE, list(rests.values()))
         self._enclave = self._new()
 
     def _new(self) -> Enclave:
@@ -173,10 +184,10 @@ class _Parents:
         )
 
     def ask(self, name: str) -> str:
+        said = "TooSlowError"
         for _ in range(_ATTEMPTS):
-            said = self._ask(name)
-            if "TooSlowError" not in said:  # on a busy machine; a detector has half a second
-                break
+            if "TooSlowError" in said:  # on a busy machine: a detector has half a second
+                said = self._ask(name)
         return said
 
     def _ask(self, name: str) -> str:

@@ -73,7 +73,7 @@ def content(fd: int, size: int = 4096) -> bytes:
         return b""
     memory = buffer(size)
     got = call("read", fd, memory, size)
-    return memory.raw[: max(got, 0)]
+    return bytes(memory.raw[: max(got, 0)])
 
 
 def opened(path: bytes, flags: int = 0, mode: int = 0o600) -> int:
@@ -89,7 +89,7 @@ def file(path: bytes) -> bytes:
 def mapped(size: int, protection: int, flags: int, fd: int = -1) -> int:
     """Map memory; return its address, or 0."""
     result = call("mmap", 0, size, protection, flags, fd, 0)
-    return result if result > 0 else 0
+    return max(0, result)
 
 
 def machine_code(code: bytes) -> int:

@@ -1,4 +1,7 @@
-"""Makes a program of a probe: the prelude, the facts it needs, its code."""
+"""Makes a program of a probe: the prelude, which is the same for all, and the rest.
+
+The rest is the facts it needs and its code; it sets ``result`` to what ``outcome`` says.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,21 @@ if TYPE_CHECKING:
 
     from tests.attacks.native_cases import Probe
 
-_PRELUDE: Final = Path(__file__).with_name("native_prelude.py").read_text(encoding="utf-8")
+PRELUDE: Final = Path(__file__).with_name("native_prelude.py").read_text(encoding="utf-8")
 _WORD: Final = re.compile(r'"(\w+)"')
 
 
-def source_of(probe: Probe, facts: Mapping[str, int]) -> str:
-    """Return a program that ends by setting ``result`` to what ``outcome`` says."""
+def rest_of(probe: Probe, facts: Mapping[str, int]) -> str:
+    """Return what comes after the prelude, in the same namespace."""
     numbers = {
         name: MACHINES[platform.machine()].numbers.get(name)
-        for name in _WORD.findall(_PRELUDE + probe.code)
+        for name in _WORD.findall(PRELUDE + probe.code)
     }
     known = {name: number for name, number in numbers.items() if number is not None}
     given = "\n".join(f"{name} = {value!r}" for name, value in facts.items())
     body = probe.code.replace("\n", "\n    ")
     return (
-        f"{_PRELUDE}\nNUMBERS.update({known!r})\n{given}\nthrough = None\n"
+        f"NUMBERS.update({known!r})\n{given}\nthrough = None\n"
         f"try:\n    pass\n    {body}\n"
         "except Exception as error:\n    trace.append(type(error).__name__)\n"
         "result = outcome(through)\n"

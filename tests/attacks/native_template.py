@@ -18,13 +18,14 @@ from doublevm.inner.preload import preload
 from doublevm.inner.template import Template
 from doublevm.jail import seal
 from doublevm.jail.identity import die_with_parent
-from doublevm.jail.rlimits import data_in_use
+from doublevm.jail.rlimits import memory_in_use
 from doublevm.wire.template_frames import Failed, Prepared
+from tests.attacks.native_source import PRELUDE
 
 if TYPE_CHECKING:
+    from types import CodeType
     from typing import NoReturn
 
-    from doublevm.jail.seccomp import Filter
     from doublevm.wire.template_frames import Fork
 
 SECRET: Final = "/tmp/canary/secret"  # noqa: S105, S108 - of the outer jail
@@ -45,7 +46,8 @@ def main() -> NoReturn:
     if "descriptors" not in mechanisms:
         os.open(SECRET, os.O_RDONLY)  # one that nobody closed
     leave_out(mechanisms)
-    ready, base = seal.guest_filter(mechanisms), data_in_use()
+    prelude = compile(PRELUDE, "prelude", "exec")
+    ready, before = seal.guest_filter(mechanisms), memory_in_use()
     try:
         if place != "parent":
             seal.seal_template(mechanisms, parent)
@@ -56,8 +58,11 @@ def main() -> NoReturn:
     own = os.getpid()
 
     def be_guest(order: Fork) -> NoReturn:
-        _seal(place, mechanisms, ready, own, base + order.memory, order.cpu_seconds)
-        _run(guest_reads, guest_writes, address)
+        if place == "guest":
+            seal.seal_guest(ready, own, before, order.memory, order.cpu_seconds)
+        elif place == "parent":
+            _seal_parent(mechanisms)
+        _run(guest_reads, guest_writes, prelude, address)
 
     template.serve(be_guest)
     os._exit(0)
@@ -66,7 +71,7 @@ def main() -> NoReturn:
 def leave_out(mechanisms: list[str]) -> None:
     """Replace what seals by nothing, for mechanisms that are always in force otherwise."""
     left_out = {
-        "limits": ("limit_data", "limit_cpu", "limit_processes", "forbid_new_resources"),
+        "limits": ("limit_memory", "limit_cpu", "limit_processes", "forbid_new_resources"),
         "uid": ("take_own_uid",),
     }
     for mechanism, names in left_out.items():
@@ -75,27 +80,25 @@ def leave_out(mechanisms: list[str]) -> None:
                 assert hasattr(seal, name), name
                 setattr(seal, name, lambda *_args, **_options: None)
     if len(mechanisms) <= 1:
-        seal.forbid_inspection = lambda: None  # it protects this process, and stops it from nothing
+        # It protects this process, and stops it from nothing.
+        setattr(seal, "forbid_inspection", lambda: None)  # noqa: B010 - mypy: no name of its own
 
 
-def _seal(
-    place: str, mechanisms: list[str], ready: Filter | None, own: int, data: int, cpu: int
-) -> None:
-    if place == "guest":
-        seal.seal_guest(ready, own, data, cpu)
-    elif place == "parent":
-        in_use = data_in_use()
-        seal.confine_for_start(mechanisms, [])
-        seal.take_files_away(mechanisms)
-        seal.seal_parent(mechanisms, in_use)
+def _seal_parent(mechanisms: list[str]) -> None:
+    before = memory_in_use()
+    seal.confine_for_start(mechanisms, [])
+    seal.take_files_away(mechanisms)
+    seal.seal_parent(mechanisms, before)
 
 
-def _run(read_fd: int, write_fd: int, page: int) -> NoReturn:
+def _run(read_fd: int, write_fd: int, prelude: CodeType, page: int) -> NoReturn:
     (size,) = struct.unpack("=I", os.read(read_fd, 4))
     source = b""
     while len(source) < size:
         source += os.read(read_fd, size - len(source))
     names: dict[str, Any] = {}
-    exec(source.decode().replace("PAGE = 0", f"PAGE = {page}"), names)  # noqa: S102 - the purpose
+    exec(prelude, names)  # noqa: S102 - the purpose
+    names["PAGE"] = page
+    exec(source.decode(), names)  # noqa: S102 - the purpose
     os.write(write_fd, names["result"].encode())
     os._exit(0)

@@ -80,9 +80,11 @@ class World:
                 found.add("secret")
         if self._target.value != _UNTOUCHED:
             found.add("memory")
-        if not SECRET.is_file() or SECRET.stat().st_mode & 0o7777 != _MODE:
-            found.add("write")
-        elif SECRET.read_text() != self.canaries.file:
+        if (
+            not SECRET.is_file()
+            or SECRET.stat().st_mode & 0o7777 != _MODE
+            or SECRET.read_text() != self.canaries.file
+        ):
             found.add("write")
         if self._received():
             found.add("datagram")
