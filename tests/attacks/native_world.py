@@ -80,15 +80,16 @@ class World:
                 found.add("secret")
         if self._target.value != _UNTOUCHED:
             found.add("memory")
-        if (
-            not SECRET.is_file()
-            or SECRET.stat().st_mode & 0o7777 != _MODE
-            or SECRET.read_text() != self.canaries.file
-        ):
+        if not self._file_is_as_it_was():
             found.add("write")
         if self._received():
             found.add("datagram")
         return sorted(found)
+
+    def _file_is_as_it_was(self) -> bool:
+        if not SECRET.is_file() or SECRET.stat().st_mode & 0o7777 != _MODE:
+            return False
+        return SECRET.read_text() == self.canaries.file
 
     def _received(self) -> int:
         count = 0
