@@ -33,7 +33,7 @@ def test_good_ids(id_: str) -> None:
 
 
 BAD_DESCRIPTIONS = [None, 1, b"a", "\ud800", "", " ", "a\n", "a\nb", "\na", "a\rb", "a\u2028b"]
-BAD_DESCRIPTIONS.append("long\n" * 1000)
+BAD_DESCRIPTIONS.append(b"long" * 1000)
 
 
 @pytest.mark.parametrize("text", BAD_DESCRIPTIONS, ids=brief)

@@ -16,7 +16,7 @@ from doublevm.inner.pipe import ParentGoneError, ParentPipe
 from doublevm.inner.preload import preload
 from doublevm.inner.template import Template
 from doublevm.jail.identity import die_with_parent
-from doublevm.jail.rlimits import data_in_use
+from doublevm.jail.rlimits import InUse, memory_in_use
 from doublevm.jail.seal import guest_filter, seal_guest, seal_template
 from doublevm.wire.inner_frames import Prepared, Start
 from doublevm.wire.template_frames import Failed, Fork
@@ -37,7 +37,7 @@ def main() -> NoReturn:
     mechanisms = [name for name in sys.argv[6].split(",") if name]
     try:
         preload(sys.argv[8:], sys.argv[7].split("\n"))
-        ready, base = guest_filter(mechanisms), data_in_use()
+        ready, before = guest_filter(mechanisms), memory_in_use()
         seal_template(mechanisms, parent)
     # The border to the host's packages, which may fail in any way.
     except Exception as error:  # noqa: BLE001
@@ -49,15 +49,15 @@ def main() -> NoReturn:
     gc.freeze()
     template.send(TemplatePrepared())
     own = os.getpid()
-    template.serve(lambda order: _be_guest(order, pipe, ready, own, base))
+    template.serve(lambda order: _be_guest(order, pipe, ready, own, before))
     os._exit(0)
 
 
 def _be_guest(
-    order: Fork, pipe: ParentPipe, ready: Filter | None, template: int, base: int
+    order: Fork, pipe: ParentPipe, ready: Filter | None, template: int, before: InUse
 ) -> NoReturn:
     """Seal this forked process, serve one guest, and end without running what it left behind."""
-    seal_guest(ready, template, base + order.memory, order.cpu_seconds)
+    seal_guest(ready, template, before, order.memory, order.cpu_seconds)
     try:
         _serve(pipe)
     except (ParentGoneError, BrokenPipeError):

@@ -15,7 +15,12 @@ PROT_EXEC: Final = 0x4
 MAP_TYPE: Final = 0x0F
 MAP_PRIVATE: Final = 0x02
 MAP_ANONYMOUS: Final = 0x20
+MAP_GROWSDOWN: Final = 0x100
+MAP_LOCKED: Final = 0x2000
 MAP_HUGETLB: Final = 0x40000
+
+MAP_KINDS: Final = MAP_TYPE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED | MAP_HUGETLB
+"""What says where memory comes from. A stack that grows is none that RLIMIT_DATA counts."""
 
 FUTEX_FLAGS: Final = 0x80 | 0x100
 """FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME, which change no operation."""
@@ -60,10 +65,10 @@ NO_EXEC_PROTECTION: Final = masked(2, PROT_EXEC, 0)
 MEMORY: Final = (
     Rule(
         "mmap",
-        "memory of one's own: no file, nothing executable or shared, no reserve of huge pages",
+        "memory of one's own: no file, not executable, shared, pinned, a stack, or of huge pages",
         (
             NO_EXEC_PROTECTION,
-            masked(3, MAP_TYPE | MAP_ANONYMOUS | MAP_HUGETLB, MAP_PRIVATE | MAP_ANONYMOUS),
+            masked(3, MAP_KINDS, MAP_PRIVATE | MAP_ANONYMOUS),
         ),
     ),
     Rule("mprotect", "allocators and guard pages; never executable", (NO_EXEC_PROTECTION,)),

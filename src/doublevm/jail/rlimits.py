@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 NOTHING_NEW: Final = {
     resource.RLIMIT_NOFILE: "no descriptor can be opened: no files, no sockets",
@@ -14,6 +14,21 @@ NOTHING_NEW: Final = {
     resource.RLIMIT_CORE: "no core dump is written",
 }
 """Limits set to 0 before guest code runs, each with what it stops."""
+
+
+RESERVED_ADDRESSES: Final = 64 * 1024 * 1024
+"""Bytes of addresses beyond the memory itself, for what allocators reserve and do not use. They are
+few, as they can be used after all: where addresses are scarce, mprotect(2) lets a reserve become
+writable without a look at RLIMIT_DATA."""
+
+
+class InUse(NamedTuple):
+    """What a process has of its memory, in bytes."""
+
+    data: int
+    """What counts against RLIMIT_DATA."""
+    addresses: int
+    """What counts against RLIMIT_AS."""
 
 
 def forbid_new_resources(*, processes: bool = False) -> None:
@@ -38,9 +53,17 @@ def forbid_new_resources_to(pid: int) -> None:
             resource.prlimit(pid, limit, (0, 0))
 
 
-def limit_data(ceiling: int) -> None:
-    """Let this process map at most ``ceiling`` bytes of data, what it has now included."""
-    _lower(resource.RLIMIT_DATA, ceiling)
+def limit_memory(before: InUse, more: int) -> None:
+    """Let this process have ``more`` bytes of memory than it had ``before``.
+
+    The kernel counts as data what can be written; page tables, also those of what is only read, and
+    the stack are not. A limit on addresses keeps these small. Only Linux is asked: elsewhere what
+    is in use is not known.
+    """
+    if sys.platform != "linux":
+        return
+    _lower(resource.RLIMIT_DATA, before.data + more)
+    _lower(resource.RLIMIT_AS, before.addresses + more + RESERVED_ADDRESSES)
 
 
 def limit_cpu(seconds: int) -> None:
@@ -51,17 +74,18 @@ def limit_cpu(seconds: int) -> None:
     _lower(resource.RLIMIT_CPU, seconds)
 
 
-def data_in_use() -> int:
-    """Return the bytes that count against RLIMIT_DATA: VmData of proc_pid_status(5).
+def memory_in_use() -> InUse:
+    """Return what this process has: VmData and VmSize of proc_pid_status(5).
 
-    Only Linux tells; elsewhere it is 0.
+    Only Linux tells; elsewhere both are 0.
     """
     if sys.platform != "linux":
-        return 0
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) * 1024
-    raise OSError("there is no VmData in /proc/self/status")
+        return InUse(0, 0)
+    rows = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    found = {row[0]: int(row[1]) * 1024 for row in rows if row and row[0] in ("VmData:", "VmSize:")}
+    if len(found) != len(InUse._fields):
+        raise OSError("there is no VmData or VmSize in /proc/self/status")
+    return InUse(found["VmData:"], found["VmSize:"])
 
 
 def _lower(limit: int, most: int) -> None:

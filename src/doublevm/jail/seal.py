@@ -20,7 +20,7 @@ from doublevm.jail.identity import (
 from doublevm.jail.rlimits import (
     forbid_new_resources,
     limit_cpu,
-    limit_data,
+    limit_memory,
     limit_processes,
 )
 
@@ -30,11 +30,13 @@ if sys.platform == "linux":
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from doublevm.jail.rlimits import InUse
+
 LOADERS: Final = ("/lib64/ld-linux-*.so.*", "/lib/ld-linux-*.so.*", "/lib/ld-musl-*.so.*")
 LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 """What a program needs in order to be loaded."""
 
-PARENT_DATA: Final = 512 * 1024 * 1024
+PARENT_MEMORY: Final = 512 * 1024 * 1024
 """Bytes a parent VM may take beyond what it has when it is sealed: its history and frames have caps
 of their own and stay far below."""
 
@@ -68,13 +70,13 @@ def take_files_away(mechanisms: Collection[str]) -> None:
         landlock.restrict(may_signal=True)
 
 
-def seal_parent(mechanisms: Collection[str], data: int) -> None:
+def seal_parent(mechanisms: Collection[str], before: InUse) -> None:
     """Seal a parent VM whose processes and threads have all been started.
 
-    ``data`` is what ``data_in_use`` returned while it could still be asked.
+    ``before`` is what ``memory_in_use`` returned while it could still be asked.
     """
     forbid_inspection()
-    limit_data(data + PARENT_DATA)
+    limit_memory(before, PARENT_MEMORY)
     forbid_new_resources()
     if "seccomp" in mechanisms:
         seccomp.install(filters.PARENT)
@@ -104,17 +106,20 @@ def guest_filter(mechanisms: Collection[str]) -> seccomp.Filter | None:
     return seccomp.Filter(filters.GUEST) if "seccomp" in mechanisms else None
 
 
-def seal_guest(ready: seccomp.Filter | None, template: int, data: int, cpu_seconds: int) -> None:
+def seal_guest(
+    ready: seccomp.Filter | None, template: int, before: InUse, memory: int, cpu_seconds: int
+) -> None:
     """Seal a guest that has just been forked from its template, and has all of its confinement.
 
     Args:
         ready: what ``guest_filter`` returned.
         template: its pid as the guest sees it.
-        data: bytes of data the process may have in all.
+        before: what its template had when it was sealed.
+        memory: bytes that the process may have beyond it.
         cpu_seconds: CPU it may burn; 0 sets no limit.
     """
     die_with_parent(template)
-    limit_data(data)
+    limit_memory(before, memory)
     if cpu_seconds:
         limit_cpu(cpu_seconds)
     forbid_new_resources()

@@ -14,7 +14,7 @@ from doublevm.engines.cpython import CPythonEngine
 from doublevm.engines.monty import MontyEngine
 from doublevm.jail.identity import forbid_inspection, lower_priority
 from doublevm.jail.probe import probe
-from doublevm.jail.rlimits import data_in_use
+from doublevm.jail.rlimits import memory_in_use
 from doublevm.jail.seal import confine_for_start, seal_parent, take_files_away
 from doublevm.parent.late import load_what_is_loaded_late
 from doublevm.parent.pipe import HostGoneError, HostPipe
@@ -98,7 +98,7 @@ def _begin(engines: dict[EngineName, Engine], watchdog: Watchdog, confinement: C
         OSError: a mechanism that works here has failed.
     """
     load_what_is_loaded_late()
-    mechanisms, data = confinement.in_force, data_in_use()
+    mechanisms, before = confinement.in_force, memory_in_use()
     if "cpython" in engines:
         engines["cpython"].begin()
     monty = engines.get("monty")
@@ -107,4 +107,4 @@ def _begin(engines: dict[EngineName, Engine], watchdog: Watchdog, confinement: C
         monty.begin()
     take_files_away(mechanisms)
     watchdog.start()
-    seal_parent(mechanisms, data)
+    seal_parent(mechanisms, before)

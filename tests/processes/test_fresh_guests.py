@@ -1,0 +1,127 @@
+"""Each run has a fresh guest: what stays of a pair from run to run, and what must not."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from doublevm import Enclave, Limits, VMCrashed, tool
+from tests.support.procfs import descendants, inner_vms, parent_vms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOOP = "while True: pass"
+
+MARKS = {
+    "a global": ("mark = 1", "'mark' in globals()"),
+    "a builtin": ("import builtins\nbuiltins.mark = 1", "hasattr(__builtins__, 'mark')"),
+    "a changed builtin": ("import builtins\nbuiltins.abs = lambda _: 7", "abs(1) == 7"),
+    "a module's attribute": ("import math\nmath.mark = 1", "import math\nhasattr(math, 'mark')"),
+    "a module": ("import sys\nsys.modules['mark'] = sys", "import sys\n'mark' in sys.modules"),
+    "a class attribute": (
+        "import collections\ncollections.Counter.mark = 1",
+        "import collections\nhasattr(collections.Counter, 'mark')",
+    ),
+    "the environment": ("import os\nos.environ['mark'] = '1'", "import os\n'mark' in os.environ"),
+    "the recursion limit": (
+        "import sys\nsys.setrecursionlimit(4321)",
+        "import sys\nsys.getrecursionlimit() == 4321",
+    ),
+    "warnings": (
+        "import warnings\nwarnings.filters.insert(0, 'mark')",
+        "import warnings\n'mark' in warnings.filters",
+    ),
+    "random numbers": (
+        "import random\nrandom.seed(5)",
+        "import random\nrandom.random() == 0.6229016948897019",
+    ),
+    "a decimal context": (
+        "import decimal\ndecimal.getcontext().prec = 5",
+        "import decimal\ndecimal.getcontext().prec == 5",
+    ),
+    "a signal handler": (
+        "import signal\nsignal.signal(signal.SIGUSR1, lambda *_: None)",
+        "import signal\ncallable(signal.getsignal(signal.SIGUSR1))",
+    ),
+    "a profiler": (
+        "import sys\nsys.setprofile(lambda *_: None)",
+        "import sys\nsys.getprofile() is not None",
+    ),
+    "an import hook": ("import sys\nsys.meta_path.append(1)", "import sys\n1 in sys.meta_path"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def enclave() -> Iterator[Enclave]:
+    with Enclave(engine="cpython", tools=[shown]) as made:
+        made.run("1")
+        yield made
+
+
+@tool
+def shown() -> list[int]:
+    """Return the process ids of the guests."""
+    return [process.pid for process in inner_vms()]
+
+
+@pytest.mark.parametrize(("make", "look"), MARKS.values(), ids=MARKS)
+def test_nothing_of_a_run_is_seen_by_the_next(enclave: Enclave, make: str, look: str) -> None:
+    assert enclave.run(f"{make}\n{look}").unwrap() is True, "the control: it is seen in its own run"
+    assert enclave.run(look).unwrap() is False
+
+
+def test_guests_come_from_one_template(enclave: Enclave) -> None:
+    templates = [process.pid for process in descendants() if process.is_template]
+    first, second = enclave.run("shown()").unwrap(), enclave.run("shown()").unwrap()
+    assert first != second
+    assert [process.pid for process in descendants() if process.is_template] == templates
+
+
+def test_random_numbers_differ_between_guests(enclave: Enclave) -> None:
+    program = "import random, os\n(random.random(), os.urandom(8))"
+    assert enclave.run(program).unwrap() != enclave.run(program).unwrap()
+
+
+@pytest.mark.parametrize(("engine", "stays"), [("cpython", True), ("monty", False)])
+def test_what_a_timeout_costs(engine: str, stays: bool) -> None:  # noqa: FBT001
+    """A cpython guest is forked again; a monty worker cannot be, so its pair is replaced."""
+    others = {process.pid for process in parent_vms()}
+    with Enclave(engine=engine, limits=Limits(timeout=0.3)) as enclave:
+        enclave.run("1")
+        (before,) = {process.pid for process in parent_vms()} - others
+        result = enclave.run(LOOP)
+        assert result.error is not None
+        assert result.error.code == "TIMEOUT"
+        assert enclave.run("1 + 1").unwrap() == 2
+        (after,) = {process.pid for process in parent_vms()} - others
+    assert (before == after) is stays
+
+
+def test_an_answer_that_comes_too_late_is_not_the_next_guests() -> None:
+    """More than a pipe holds is on its way to a guest that is killed meanwhile."""
+    answered = threading.Event()
+
+    @tool
+    def late() -> str:
+        answered.wait(0.5)
+        return "x" * 300_000
+
+    with Enclave(engine="cpython", tools=[late], limits=Limits(timeout=0.3)) as enclave:
+        for _ in range(3):
+            result = enclave.run("late()")
+            assert result.error is not None
+            assert result.error.code == "TIMEOUT"
+            assert enclave.run("40 + 2").unwrap() == 42
+
+
+def test_what_a_guest_left_unsent_is_not_the_next_guests_doing() -> None:
+    program = "print('x' * 100_000)\nimport os\nos._exit(5)"
+    with Enclave(engine="cpython") as enclave:
+        for _ in range(3):
+            with pytest.raises(VMCrashed, match="ended with status 5"):
+                enclave.run(program)
+            result = enclave.run("1")
+            assert (result.value, result.stdout) == (1, "")
