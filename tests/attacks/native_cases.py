@@ -128,9 +128,11 @@ SEALED: Final = tuple(
 )
 CONTROLS: Final = tuple(Setting(identity, "guest", ()) for identity in ("user", "root"))
 ALONE: Final = tuple(
-    Setting("root" if mechanism == "uid" else "user", place, (mechanism,))
+    Setting(identity, place, (mechanism,))
     for place in ("guest", "parent")
     for mechanism in MECHANISMS
-    if not (place == "parent" and mechanism == "namespaces")
+    for identity in ("user", "root")
+    if (identity == "root" if mechanism == "uid" else identity == "user" or mechanism == "seccomp")
+    and not (place == "parent" and mechanism == "namespaces")
 )
-"""Without the uid, ``root`` would only be a user with more rights: one lock, one row."""
+"""The filter holds for one who has stayed root as well: it is what everything comes down to."""

@@ -73,7 +73,7 @@ def row_of(probe: Probe, report: Report) -> dict[str, Any]:
 
 def got_through(row: dict[str, Any]) -> bool:
     """Whether it says so, or something has been reached, whatever it says."""
-    return row["said"].startswith("yes") or row["reached"] != []
+    return bool(row["reached"]) or str(row["said"]).startswith("yes")
 
 
 def is_mistaken(row: dict[str, Any]) -> bool:
