@@ -103,7 +103,7 @@ class _Bare:
     def _start(self) -> None:
         assert self._setting.mechanisms is not None
         self._process = TemplateProcess(
-            "tests.attacks.native_template", self._setting.mechanisms, [self._setting.place]
+            "tests.attacks.native_template", self._setting.mechanisms, [self._setting.place], []
         )
 
     def ask(self, name: str) -> str:

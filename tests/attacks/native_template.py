@@ -37,8 +37,8 @@ def main() -> NoReturn:
     orders, reports, guest_reads, guest_writes, parent = (int(each) for each in sys.argv[1:6])
     die_with_parent(parent)
     mechanisms = sys.argv[6].split(",")
-    place, *_ = sys.argv[7:]
-    template = Template(orders, reports, guest_reads)
+    _folders, place, *_ = sys.argv[7:]
+    template = Template(orders, reports, (guest_reads, guest_writes))
     preload()
     # Code in memory from before the seal, so that what it does is not stopped by the want of it.
     page = mmap.mmap(-1, 4096, prot=_WRITABLE_CODE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
