@@ -11,12 +11,17 @@ from doublevm.operation import ToolSpec
 from doublevm.shapes import Shape
 from doublevm.wire import frames as f
 from doublevm.wire import inner_frames as i
+from doublevm.wire import template_frames as t
 
 HOST: Final = get_args(f.HostFrame)
 PARENT: Final = get_args(f.ParentFrame)
 TO_INNER: Final = get_args(i.ToInner)
 FROM_INNER: Final = get_args(i.FromInner)
-KINDS: Final[tuple[type, ...]] = (*HOST, *PARENT, *TO_INNER, *FROM_INNER)
+TO_TEMPLATE: Final = (t.Fork, t.Kill)
+FROM_TEMPLATE: Final = (t.Prepared, t.Failed, t.Ended)
+KINDS: Final[tuple[type, ...]] = (
+    *HOST, *PARENT, *TO_INNER, *FROM_INNER, *TO_TEMPLATE, *FROM_TEMPLATE,
+)  # fmt: skip
 
 LIMITS: Final = f.RunLimits(1.0, 2**25, 10, 1000, 10, 5)
 USAGE: Final = f.Usage(0.5, 1000)
@@ -60,6 +65,11 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
         i.Print("stderr", "text"),
         i.Finished(b"\xc0", USAGE),
         i.Ended("exception", "ValueError", "message", 1, "", USAGE),
+        t.Fork(2**25, 10),
+        t.Kill(),
+        t.Prepared(),
+        t.Failed("message"),
+        t.Ended(-9, 0.5, 1000),
     )
 }
 

@@ -13,14 +13,17 @@ from doublevm.operation import Parameter, ToolSpec
 from doublevm.shapes import Choice, Mapping, Record, Scalar, Sequence, Tuple, Union
 from doublevm.wire import frames as f
 from doublevm.wire import inner_frames as i
+from doublevm.wire import template_frames as t
 from doublevm.wire.frames import FrameError, encode_frame, frame_name
 from tests.unit.wire.every_frame import (
     EXAMPLES,
     FROM_INNER,
+    FROM_TEMPLATE,
     HOST,
     KINDS,
     PARENT,
     TO_INNER,
+    TO_TEMPLATE,
     example,
     frames_of,
     names,
@@ -31,11 +34,15 @@ DECODERS = {
     f.decode_parent_frame: PARENT,
     i.decode_to_inner: TO_INNER,
     i.decode_from_inner: FROM_INNER,
+    t.decode_to_template: TO_TEMPLATE,
+    t.decode_from_template: FROM_TEMPLATE,
 }
 pack = msgspec.msgpack.Encoder().encode
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=names)
-every_decoder = pytest.mark.parametrize("decode", DECODERS, ids=["host", "parent", "to", "from"])
+every_decoder = pytest.mark.parametrize(
+    "decode", DECODERS, ids=["host", "parent", "to", "from", "to-template", "from-template"]
+)
 
 
 def decoder_of(kind: type) -> Any:
