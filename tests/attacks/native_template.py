@@ -71,7 +71,13 @@ def main() -> NoReturn:
 def leave_out(mechanisms: list[str]) -> None:
     """Replace what seals by nothing, for mechanisms that are always in force otherwise."""
     left_out = {
-        "limits": ("limit_memory", "limit_cpu", "limit_processes", "forbid_new_resources"),
+        "limits": (
+            "limit_data",
+            "limit_memory",
+            "limit_cpu",
+            "limit_processes",
+            "forbid_new_resources",
+        ),
         "uid": ("take_own_uid",),
     }
     for mechanism, names in left_out.items():

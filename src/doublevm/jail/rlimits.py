@@ -51,13 +51,19 @@ def forbid_new_resources_to(pid: int) -> None:
         resource.prlimit(pid, limit, (0, 0))
 
 
+def limit_data(before: InUse, more: int) -> None:
+    """Let this process map ``more`` bytes of data than it had ``before``."""
+    _lower(resource.RLIMIT_DATA, before.data + more)
+
+
 def limit_memory(before: InUse, more: int) -> None:
-    """Let this process have ``more`` bytes of memory than it had ``before``.
+    """Let this process have ``more`` bytes of memory than it had ``before``; for one thread.
 
     The kernel counts as data what can be written; page tables, also those of what is only read, and
-    the stack are not. A limit on addresses keeps these small.
+    the stack are not. A limit on addresses keeps these small. Threads reserve addresses, the more
+    processors the more.
     """
-    _lower(resource.RLIMIT_DATA, before.data + more)
+    limit_data(before, more)
     _lower(resource.RLIMIT_AS, before.addresses + more + RESERVED_ADDRESSES)
 
 
