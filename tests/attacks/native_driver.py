@@ -110,6 +110,7 @@ class _Bare:
         source = self._rests[name].encode()
         try:
             self._process.fork(GUEST_MEMORY, _CPU_SECONDS)
+            self._process.read()  # READY
             self._process.write(struct.pack("=I", len(source)) + source)
             return self._answer()
         except EngineDiedError as error:

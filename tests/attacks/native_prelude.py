@@ -1,6 +1,6 @@
 """What native probes are written with: sent as text in front of each, as no process has this file.
 
-It needs what every VM process has loaded: ``ctypes`` and ``os``. The names in capitals below are
+It needs what every VM process has loaded, ``ctypes`` above all. The names in capitals below are
 facts about the driver, filled in by ``native_source.py``.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
 import struct
 from typing import Any
 
@@ -145,4 +144,3 @@ SECRET_FD = 0  # its descriptor of the secret file
 PAGE = 0  # machine code can be written here, if this is not 0
 SHM = 0  # id of a System V segment with the secret
 TCP = UDP = 0
-LISTENER = os.devnull  # not used by probes; keeps ``os`` loaded

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from doublevm.wire.template_frames import Fork
 
+READY: Final = b"!"
 SECRET: Final = "/tmp/canary/secret"  # noqa: S105, S108 - of the outer jail
 _WRITABLE_CODE: Final = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
 
@@ -71,7 +72,13 @@ def main() -> NoReturn:
 def leave_out(mechanisms: list[str]) -> None:
     """Replace what seals by nothing, for mechanisms that are always in force otherwise."""
     left_out = {
-        "limits": ("limit_memory", "limit_cpu", "limit_processes", "forbid_new_resources"),
+        "limits": (
+            "limit_data",
+            "limit_memory",
+            "limit_cpu",
+            "limit_processes",
+            "forbid_new_resources",
+        ),
         "uid": ("take_own_uid",),
     }
     for mechanism, names in left_out.items():
@@ -92,6 +99,7 @@ def _seal_parent(mechanisms: list[str]) -> None:
 
 
 def _run(read_fd: int, write_fd: int, prelude: CodeType, page: int) -> NoReturn:
+    os.write(write_fd, READY)  # the template has thrown away what came before this guest
     (size,) = struct.unpack("=I", os.read(read_fd, 4))
     source = b""
     while len(source) < size:

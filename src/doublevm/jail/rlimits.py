@@ -53,17 +53,25 @@ def forbid_new_resources_to(pid: int) -> None:
             resource.prlimit(pid, limit, (0, 0))
 
 
+def limit_data(before: InUse, more: int) -> None:
+    """Let this process map ``more`` bytes of data than it had ``before``.
+
+    Only on Linux: elsewhere what was in use is not known.
+    """
+    if sys.platform == "linux":
+        _lower(resource.RLIMIT_DATA, before.data + more)
+
+
 def limit_memory(before: InUse, more: int) -> None:
-    """Let this process have ``more`` bytes of memory than it had ``before``.
+    """Let this process have ``more`` bytes of memory than it had ``before``; for one thread.
 
     The kernel counts as data what can be written; page tables, also those of what is only read, and
-    the stack are not. A limit on addresses keeps these small. Only Linux is asked: elsewhere what
-    is in use is not known.
+    the stack are not. A limit on addresses keeps these small. Threads reserve addresses, the more
+    processors the more.
     """
-    if sys.platform != "linux":
-        return
-    _lower(resource.RLIMIT_DATA, before.data + more)
-    _lower(resource.RLIMIT_AS, before.addresses + more + RESERVED_ADDRESSES)
+    limit_data(before, more)
+    if sys.platform == "linux":
+        _lower(resource.RLIMIT_AS, before.addresses + more + RESERVED_ADDRESSES)
 
 
 def limit_cpu(seconds: int) -> None:

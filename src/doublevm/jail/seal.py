@@ -20,6 +20,7 @@ from doublevm.jail.identity import (
 from doublevm.jail.rlimits import (
     forbid_new_resources,
     limit_cpu,
+    limit_data,
     limit_memory,
     limit_processes,
 )
@@ -36,7 +37,7 @@ LOADERS: Final = ("/lib64/ld-linux-*.so.*", "/lib/ld-linux-*.so.*", "/lib/ld-mus
 LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 """What a program needs in order to be loaded."""
 
-PARENT_MEMORY: Final = 512 * 1024 * 1024
+PARENT_DATA: Final = 512 * 1024 * 1024
 """Bytes a parent VM may take beyond what it has when it is sealed: its history and frames have caps
 of their own and stay far below."""
 
@@ -76,7 +77,7 @@ def seal_parent(mechanisms: Collection[str], before: InUse) -> None:
     ``before`` is what ``memory_in_use`` returned while it could still be asked.
     """
     forbid_inspection()
-    limit_memory(before, PARENT_MEMORY)
+    limit_data(before, PARENT_DATA)
     forbid_new_resources()
     if "seccomp" in mechanisms:
         seccomp.install(filters.PARENT)
