@@ -3,6 +3,7 @@
 PYTHON   ?= python3
 VENV     ?= .venv
 WORKERS  ?= 1
+FRAMES   ?= 1000000
 EXAMPLE  := examples/wildlife_strikes
 BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
@@ -37,7 +38,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest pytest-3.13 soak bench mutate lock clean
+.PHONY: help setup demo test check coverage pytest pytest-3.13 soak fuzz bench mutate lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -83,6 +84,12 @@ pytest-3.13: setup
 soak: setup ## 1,000 runs of good and bad guests in one process; some minutes
 	$(call step,soak)
 	@DOUBLEVM_SOAK_RUNS=1000 $(BIN)/python -m pytest --quiet --timeout 1800 tests/soak
+
+# SEED=… and TARGET=guest|parent|bytes narrow it down; REPLAY=build/fuzz/….json runs one case again.
+fuzz: setup ## a million hostile frames to the parent VM and to the host (FRAMES=…); some minutes
+	$(call step,fuzz)
+	@$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(TARGET),--target $(TARGET)) $(if $(REPLAY),--replay $(REPLAY))
 
 bench: setup ## what judging costs, and how an event loop fares beside busy guests
 	@$(BIN)/python benchmarks/judging.py
