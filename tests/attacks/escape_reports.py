@@ -24,7 +24,7 @@ BATCH_TIMEOUT: Final = 110
 
 _BOOT: Final = (
     "import sys; sys.path.append({repository!r}); "
-    "from tests.attacks.escape_driver import main; main({mode!r}, {batch!r})"
+    "from tests.attacks.escape_driver import main; main({mode!r}, {batch!r}, {how!r})"
 )
 
 Report = dict[str, dict[str, Any]]
@@ -41,23 +41,26 @@ class Reports:
         self._folder.mkdir(exist_ok=True)
 
     @functools.cache  # noqa: B019 - there is one per session
-    def report(self, mode: str, batch: object) -> Report:
-        """Return what the driver says of a batch: rows by case."""
-        path = self._folder / f"{mode}-{batch}.json"
+    def report(self, mode: str, batch: object, how: str = "") -> Report:
+        """Return what the driver says of a batch or a family: rows by case.
+
+        ``how``: ``root`` to be the jail's, ``reduced`` for a kernel that offers less.
+        """
+        path = self._folder / f"{mode}-{batch}-{how}.json"
         with Path(f"{path}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
-                path.write_text(json.dumps(_make(mode, str(batch))))
+                path.write_text(json.dumps(_make(mode, str(batch), how)))
         made: Report = json.loads(path.read_text())
         return made
 
 
-def _make(mode: str, batch: str) -> Report:
-    code = _BOOT.format(repository=str(REPOSITORY), mode=mode, batch=batch)
+def _make(mode: str, batch: str, how: str) -> Report:
+    code = _BOOT.format(repository=str(REPOSITORY), mode=mode, batch=batch, how=how)
     # Only what a process was started with is in its /proc/PID/environ, where escapes look for it.
     secret = {VARIABLE: secrets.token_hex(16)}
     command = [sys.executable, "-I", "-c", code]
-    done = run_jailed(command, timeout=BATCH_TIMEOUT, environment=secret)
+    done = run_jailed(command, timeout=BATCH_TIMEOUT, environment=secret, as_root=how == "root")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     report: Report = {row["id"]: row for row in rows}
     report[""] = {"id": "", "outcome": f"status {done.returncode}: {done.stderr[-2000:]}"}
