@@ -3,6 +3,7 @@
 PYTHON   ?= python3
 VENV     ?= .venv
 WORKERS  ?= 1
+FRAMES   ?= 1000000
 EXAMPLE  := examples/wildlife_strikes
 BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
@@ -37,7 +38,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest pytest-3.13 soak bench matrix mutate lock clean
+.PHONY: help setup demo test check coverage pytest pytest-3.13 soak fuzz rungs bench matrix mutate lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -87,8 +88,20 @@ soak: setup ## 1,000 runs of good and bad guests in one process; some minutes
 	$(call step,soak)
 	@DOUBLEVM_SOAK_RUNS=1000 $(BIN)/python -m pytest --quiet --timeout 1800 tests/soak
 
-bench: setup ## what judging costs, and how an event loop fares beside busy guests
+# SEED=… and TARGET=guest|parent|bytes narrow it down; REPLAY=build/fuzz/….json runs one case again.
+fuzz: setup ## a million hostile frames to the parent VM and to the host (FRAMES=…); some minutes
+	$(call step,fuzz)
+	@$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(TARGET),--target $(TARGET)) $(if $(REPLAY),--replay $(REPLAY))
+
+rungs: setup ## every known escape as root, and on a kernel that offers less; some minutes
+	$(call step,rungs)
+	@DOUBLEVM_ALL_ESCAPES=1 $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) \
+	    tests/attacks/test_rungs.py
+
+bench: setup ## what judging and confinement cost, and how an event loop fares beside busy guests
 	@$(BIN)/python benchmarks/judging.py
+	@$(BIN)/python benchmarks/jail.py
 	@$(BIN)/python benchmarks/ticker.py
 	@$(BIN)/python benchmarks/ticker.py --engine cpython
 

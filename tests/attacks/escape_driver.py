@@ -1,7 +1,8 @@
 """Runs a batch of escapes inside of the outer jail and prints one line of JSON per case.
 
 Arguments: ``monty`` or ``cpython`` for doublevm's enclaves, ``control`` for a host that confines
-nothing; and the number of the batch, or ``twins``.
+nothing; the number of the batch, a family, or ``twins``; and ``reduced`` for a kernel that offers
+less (see ``lesser_kernel.py``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from doublevm import DoubleVM, Enclave, EnclaveError, Limits, ParentValidation, tool
 from tests.attacks.canaries import Canaries
 from tests.attacks.escape_cases import ESCAPES, TWINS, Escape, batch_of
+from tests.attacks.lesser_kernel import offer_less
+from tests.support.procfs import descendants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,15 +32,17 @@ _CONTROL_TIMEOUT: Final = 30.0
 _NAIVE_HOST: Final = Path(__file__).parent / "naive_host.py"
 
 
-def main(mode: str, batch: str) -> None:
+def main(mode: str, batch: str, how: str = "") -> None:
     """Run what the arguments say."""
+    if how == "reduced":
+        offer_less()
     # Text of huge ints is asked for below, and they are what some programs come with.
     sys.set_int_max_str_digits(0)
     if batch == "twins":
         _run_twins(mode)
         return
     canaries = Canaries()
-    chosen = [escape for escape in ESCAPES if str(batch_of(escape)) == batch]
+    chosen = [escape for escape in ESCAPES if batch in (str(batch_of(escape)), escape.family)]
     if mode == "control":
         for escape in chosen:
             if escape.control:
@@ -96,6 +101,21 @@ def _run_enclave(engine: str, escapes: list[Escape], canaries: Canaries) -> None
             host.said.clear()
             outcome, text = _attempt(enclave, escape.program)
             _report(escape, canaries.reached(text + "".join(host.said)), outcome)
+        _report_confinement(enclave)
+
+
+def _report_confinement(enclave: Enclave) -> None:
+    enclave.run("1")  # there may be no pair since the last case
+    uids = {uid for process in descendants() for uid in _uids(process.folder)}
+    found = enclave.confinement
+    assert found is not None
+    row = {"rung": found.rung.label, "missing": dict(found.missing), "uids": sorted(uids)}
+    sys.stdout.write(json.dumps({"id": "confinement"} | row) + "\n")
+
+
+def _uids(process: Path) -> set[int]:
+    lines = (process / "status").read_text().splitlines()
+    return {int(uid) for line in lines if line.startswith("Uid:") for uid in line.split()[1:]}
 
 
 def _attempt(enclave: Enclave, program: str) -> tuple[str, str]:

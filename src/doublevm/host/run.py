@@ -20,7 +20,7 @@ from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolEr
 from doublevm.result import RunResult, RunStats
 from doublevm.verdict import Allow, Deny, Verdict
 from doublevm.wire import frames as f
-from doublevm.wire.codec import CodecError, decode
+from doublevm.wire.codec import CodecError, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -174,6 +174,7 @@ class HostRun:
         arguments = _decode(frame.args, f.frame_name(frame))
         if not isinstance(arguments, dict):
             raise ProtocolError("parent", f.frame_name(frame), "arguments that are not a dict")
+        _check_can_be_kept(arguments, frame)
         if frame.call in self._places:
             raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
         self._count(frame)
@@ -242,6 +243,17 @@ def _decode(payload: bytes, frame: str) -> Any:
         return decode(payload)
     except CodecError as error:
         raise ProtocolError("parent", frame, str(error)) from None
+
+
+def _check_can_be_kept(arguments: dict[Any, Any], frame: f.Call | f.Denied) -> None:
+    """INVARIANT: what is on record can be encoded, or no run could be sealed any more.
+
+    Not every encoding is as long as ours: a date needs no hyphens, nor a UUID.
+    """
+    try:
+        encode(arguments, "arguments")
+    except CodecError as error:
+        raise ProtocolError("parent", f.frame_name(frame), str(error)) from None
 
 
 def _vm_error(broken: f.Broken) -> Exception:

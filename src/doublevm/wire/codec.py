@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from doublevm.shapes import brief
+from doublevm.wire.crowding import MAX_EQUAL_HASHES, crowded, with_text_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ def decode(payload: bytes, *, uuid: Callable[[UUID], Any] | None = None) -> Any:
     if len(payload) > MAX_VALUE_BYTES:
         raise CodecError(f"a value of {len(payload):,} bytes is more than {MAX_VALUE_BYTES:,}")
     try:
-        value = _decoder(uuid, 0)(payload)
+        value = _decoder(uuid, 0)(with_text_keys(payload))
     except CodecError:
         raise
     # Everything below comes from hostile bytes: bad MessagePack, bad text, an impossible date or
@@ -120,6 +121,8 @@ def _plain(value: Any, depth: int) -> Any:
 def _dict(value: dict[Any, Any], depth: int) -> Any:
     for key in value:
         if type(key) is not str or not key.isascii():
+            if crowded(value):
+                raise _CannotCrossError
             pairs = [(_plain(k, depth + 1), _plain(v, depth + 1)) for k, v in value.items()]
             return Ext(DICT, _pack(pairs))
     return {key: _plain(item, depth + 1) for key, item in value.items()}
@@ -127,6 +130,8 @@ def _dict(value: dict[Any, Any], depth: int) -> Any:
 
 def _members(value: set[Any] | frozenset[Any], depth: int) -> bytes:
     """Sort the members: equal sets have equal bytes, whatever order this process keeps them in."""
+    if crowded(value):
+        raise _CannotCrossError
     return _pack([msgspec.Raw(m) for m in sorted(_pack(_plain(m, depth + 1)) for m in value)])
 
 
@@ -197,6 +202,8 @@ def _problem(value: Any, path: str, depth: int) -> str | None:
         )
     if depth >= MAX_DEPTH:
         return f"{path:.60}… is nested more than {MAX_DEPTH} levels deep (or contains itself)"
+    if isinstance(value, dict | set | frozenset) and crowded(value):
+        return f"{path} has more than {MAX_EQUAL_HASHES} members with one hash"
     problems = (_problem(part, name, depth + 1) for name, part in parts)
     return next((problem for problem in problems if problem is not None), None)
 
@@ -212,7 +219,7 @@ def _decoder(uuid: Callable[[UUID], Any] | None, depth: int) -> Callable[[bytes]
         if code in _COLLECTORS:
             if depth >= MAX_DEPTH:
                 raise CodecError(f"nested more than {MAX_DEPTH} levels deep")
-            return _COLLECTORS[code](_decoder(uuid, depth + 1)(bytes(data)))
+            return _COLLECTORS[code](_decoder(uuid, depth + 1)(with_text_keys(bytes(data))))
         if code == UUID_ and uuid is not None:
             return uuid(UUID(str(data, "ascii")))
         return _READERS.get(code, _unknown)(bytes(data))
@@ -238,11 +245,20 @@ def _read_timedelta(data: bytes) -> dt.timedelta:
     return dt.timedelta(days, seconds, microseconds)
 
 
+def _spread(collect: Callable[[Any], Any], keys: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def collect_spread(members: Any) -> Any:
+        if crowded(keys(members)):
+            raise CodecError(f"more than {MAX_EQUAL_HASHES} members with one hash")
+        return collect(members)
+
+    return collect_spread
+
+
 _COLLECTORS: Final[dict[int, Callable[[Any], Any]]] = {
     TUPLE: tuple,
-    SET: set,
-    FROZENSET: frozenset,
-    DICT: dict,
+    SET: _spread(set, list),
+    FROZENSET: _spread(frozenset, list),
+    DICT: _spread(dict, lambda pairs: [key for key, _ in pairs]),
 }
 
 _READERS: Final[dict[int, Callable[[bytes], Any]]] = {

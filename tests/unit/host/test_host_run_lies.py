@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from doublevm import ProtocolError
 from doublevm.host import run as r
+from doublevm.host.trail import Trail
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode
 from tests.unit.host.by_hand import STARTED, USAGE, ByHand, call, denied, done, failed, returned
@@ -145,3 +147,18 @@ def test_a_catch_all_gets_every_name_that_is_one() -> None:
     hand = ByHand(tools=[], tool_handler=lambda name, args: seen.append((name, args))).start()
     with pytest.raises(ProtocolError, match="names/grammar"):
         hand.tell(call(operation="a b", x=1))
+
+
+def test_arguments_that_cannot_be_kept_on_record() -> None:
+    """They are read, and our own encoding of them would be too long: no run could be sealed."""
+    date = msgspec.msgpack.Ext(8, b"20240131")
+    args = msgspec.msgpack.encode({"value": [date] * 90_000})
+    trail = Trail()
+    hand = ByHand(tools=[], tool_handler=lambda _name, _args: None, history=trail).start()
+    with pytest.raises(ProtocolError, match="more than the"):
+        hand.tell(f.Call(7, 1, "any", args, concurrent=False))
+    denied = f.Denied(7, 1, "any", args, "names", "grammar", "no")
+    with pytest.raises(ProtocolError, match="more than the"):
+        ByHand(history=trail).start().tell(denied)
+    trail.seal(7)
+    assert not trail.records
