@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from doublevm.shapes import brief
 from doublevm.verdict import Allow, Deny
 from doublevm.wire.codec import decode, encode
 
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
 Outcome = Literal["pending", "returned", "raised", "denied", "abandoned"]
 
+_IN_REPR: Final = ("number", "run", "operation", "arguments", "verdict", "outcome", "duration")
+_SHOWN: Final = 300
+"""Characters of a field in a record's repr."""
+
 GENESIS: Final = "0" * 64
 """What the first record of an enclave names as the hash before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AuditRecord:
     """One attempted operation, allowed or not."""
 
@@ -49,6 +54,11 @@ class AuditRecord:
     """``hash`` of the record before; GENESIS for the first. Empty until the run has ended."""
     hash: str = ""
     """SHA-256 over all the other fields, in hexadecimal. Empty until the run has ended."""
+
+    def __repr__(self) -> str:
+        """Say the most of it in short: a guest chooses arguments that no log should break upon."""
+        shown = {name: brief(getattr(self, name), _SHOWN) for name in _IN_REPR}
+        return f"AuditRecord({', '.join(f'{name}={text}' for name, text in shown.items())})"
 
     def sealed(self, previous_hash: str) -> AuditRecord:
         """Return the record with its place in the chain: it must not change any more."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from doublevm.shapes import brief
 
 if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
     from doublevm.errors import GuestError
+
+
+_SHOWN: Final = 300
+"""Characters of a field in a result's repr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class RunStats:
     """``"monty"`` or ``"cpython"``; empty if the program was refused before it ran."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunResult:
     """How a program ended, what it printed and what it attempted."""
 
@@ -47,6 +53,12 @@ class RunResult:
     """One record per attempted operation, in order."""
     confinement: Confinement | None = None
     """What confined the VMs of this run; None in a result that no VM has given."""
+
+    def __repr__(self) -> str:
+        """Say the most of it in short: a guest chooses values that no log should break upon."""
+        names = ("value", "error", "stdout", "stderr", "stats")
+        shown = [f"{name}={brief(getattr(self, name), _SHOWN)}" for name in names]
+        return f"RunResult({', '.join(shown)}, audit=<{len(self.audit)} records>)"
 
     @property
     def success(self) -> bool:

@@ -187,3 +187,18 @@ def test_a_uuid_is_a_value_the_guest_can_pass_on(guest: Runs) -> None:
     program = "keep(v)\nkeep([v, {'id': v}])\n[v.hex, v.int]"
     assert guest.run(program, inputs={"v": value}).unwrap() == [value.hex, value.int]
     assert kept == [value, [value, {"id": value}]]
+
+
+def test_a_huge_int_breaks_no_log(open_enclave: Opens) -> None:
+    """Python writes no int of more than 4,300 digits."""
+
+    def take(number: int) -> None:
+        del number
+
+    enclave = open_enclave(tools=[take])
+    result = enclave.run("take(10**5000)\n10**5000")
+    assert result.unwrap() == 10**5000
+    assert "value=<int>" in repr(result)
+    assert "arguments=<dict>" in repr(result.audit[0])
+    assert "take" in repr(enclave.history)
+    assert repr(enclave.run("[1, 2]")).startswith("RunResult(value=[1, 2], error=None, stdout=''")

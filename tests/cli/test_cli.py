@@ -84,6 +84,12 @@ def test_json_is_one_object_for_scripts(tools: str) -> None:
     assert report["confinement"]["rung"] in {"minimal", "reduced", "full", "full+"}
 
 
+def test_json_of_an_int_that_python_does_not_write() -> None:
+    done = doublevm("run", "-c", "10**5000", "--json")
+    assert json.loads(done.stdout)["value"] == hex(10**5000)
+    assert json.loads(doublevm("run", "-c", "10**400", "--json").stdout)["value"] == 10**400
+
+
 def test_json_of_a_failure() -> None:
     done = doublevm("run", "-c", "1 / 0", "--json")
     assert done.returncode == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.verdict import Deny
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
     from doublevm.result import RunResult
+
+
+LONGEST_INT: Final = 14_000
+"""Bits: Python refuses to write ints of more than 4,300 digits; in hexadecimal it does."""
 
 
 def as_json(result: RunResult) -> str:
@@ -63,9 +67,12 @@ def _operation(record: AuditRecord) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON can say of a value: bytes as base64, sets as lists, the rest as text."""
+    """Return what JSON can say of a value: bytes as base64, sets as lists, very long ints in
+    hexadecimal, the rest as text."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if isinstance(value, int) and value.bit_length() > LONGEST_INT:
+        return hex(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, dict):
