@@ -67,8 +67,10 @@ def _operation(record: AuditRecord) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON can say of a value: bytes as base64, sets as lists, very long ints in
-    hexadecimal, the rest as text."""
+    """Return what JSON can say of a value: bytes as base64, sets as lists, the rest as text.
+
+    Very long ints are text in hexadecimal.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int) and value.bit_length() > LONGEST_INT:
