@@ -89,10 +89,16 @@ soak: setup ## 1,000 runs of good and bad guests in one process; some minutes
 	@DOUBLEVM_SOAK_RUNS=1000 $(BIN)/python -m pytest --quiet --timeout 1800 tests/soak
 
 # SEED=… and TARGET=guest|parent|bytes narrow it down; REPLAY=build/fuzz/….json runs one case again.
-fuzz: setup ## a million hostile frames to the parent VM and to the host (FRAMES=…); some minutes
+# ATHERIS=1: libFuzzer looks at what it reaches, for ever; another number ends it after so many runs.
+fuzz: $(if $(ATHERIS),build/atheris/.ready,setup) ## a million hostile frames to the parent VM and to the host (FRAMES=…); some minutes
 	$(call step,fuzz)
+ifdef ATHERIS
+	@PYTHONPATH=src build/atheris/bin/python -m tests.fuzz.guided \
+	    $(if $(filter-out 1,$(ATHERIS)),-runs=$(ATHERIS))
+else
 	@$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED)) \
 	    $(if $(TARGET),--target $(TARGET)) $(if $(REPLAY),--replay $(REPLAY))
+endif
 
 rungs: setup ## every known escape as root, and on a kernel that offers less; some minutes
 	$(call step,rungs)
@@ -123,12 +129,14 @@ COMPILE = build/lock/bin/uv pip compile --quiet $(UPGRADE) --universal --python-
     --custom-compile-command 'make lock'
 
 lock: ## write requirements/*.txt anew (UPGRADE=--upgrade for newer versions)
-	$(call step,requirements/lock.txt; requirements/mutate.txt)
+	$(call step,requirements/lock.txt; requirements/mutate.txt; requirements/fuzz.txt)
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/python -m pip --quiet --disable-pip-version-check install uv
 	@$(COMPILE) pyproject.toml --extra dev --output-file requirements/lock.txt
 	@$(COMPILE) requirements/mutate.in --constraint requirements/lock.txt \
 	    --output-file requirements/mutate.txt
+	@$(COMPILE) requirements/fuzz.in --constraint requirements/lock.txt \
+	    --output-file requirements/fuzz.txt
 
 clean: ## remove everything that these commands made
 	@rm -rf .venv .venv-3.13 build dist mutants $(CACHES)
@@ -155,4 +163,12 @@ build/mutate/.ready: requirements/lock.txt requirements/mutate.txt
 	@$(PYTHON) -m venv --clear build/mutate
 	@build/mutate/bin/python -m pip --quiet --disable-pip-version-check install \
 	    --require-hashes --only-binary :all: -r requirements/lock.txt -r requirements/mutate.txt
+	@touch $@
+
+# Without doublevm itself: it is the imported copy that is watched. There are wheels for Linux alone.
+build/atheris/.ready: requirements/lock.txt requirements/fuzz.txt
+	$(call step,build/atheris: locked dependencies and atheris)
+	@$(PYTHON) -m venv --clear build/atheris
+	@build/atheris/bin/python -m pip --quiet --disable-pip-version-check install \
+	    --require-hashes --only-binary :all: -r requirements/lock.txt -r requirements/fuzz.txt
 	@touch $@
