@@ -353,3 +353,15 @@ def test_the_hash_is_pinned() -> None:
     assert digest(record(previous_hash=GENESIS)) == PINNED[0]
     denied = record(verdict=Deny("names", "blocked", "why"), outcome="denied", arguments={"é": {1}})
     assert digest(denied) == PINNED[1]
+
+
+def test_its_repr_says_the_most_of_it() -> None:
+    assert repr(record(7)) == (
+        "AuditRecord(number=7, run=1, operation='users:list', arguments={'n': 1}, "
+        "verdict=Allow(), outcome='returned', duration=0.5)"
+    )
+
+
+@pytest.mark.parametrize("value", [10**5000, "x" * 10**6], ids=["huge int", "long text"])
+def test_no_argument_breaks_its_repr(value: Any) -> None:
+    assert len(repr(record(arguments={"value": value}))) < 1000
