@@ -140,6 +140,7 @@ def main() -> None:
         "--samples", type=int, default=SAMPLES, help="operations judged for each figure"
     )
     options = parser.parse_args()
+    # More than any enclave is granted: see above.
     doublevm.history.MAX_BYTES = 2**30  # type: ignore[misc]
     rows = measure(options.samples)
     if options.json:

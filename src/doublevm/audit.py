@@ -87,7 +87,7 @@ class AuditRecord:
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ValueError(f"not an audit record: {error}") from None
         if not isinstance(arguments, dict):
-            raise ValueError("not an audit record: arguments that are not a dict")  # noqa: TRY004
+            raise ValueError("not an audit record: arguments that are not a dict")  # noqa: TRY004 - documented
         verdict = line.verdict if isinstance(line.verdict, Deny) else Allow()
         rest = {name: getattr(line, name) for name in _Line.__struct_fields__}
         return AuditRecord(**rest | {"arguments": arguments, "verdict": verdict})

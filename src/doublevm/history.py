@@ -125,4 +125,4 @@ class History:
 
 
 def _size(entry: OperationHistoryEntry) -> int:
-    return ENTRY_BYTES + len(entry.name) + len(entry._args)  # noqa: SLF001
+    return ENTRY_BYTES + len(entry.name) + len(entry._args)  # noqa: SLF001 - of this module

@@ -190,7 +190,7 @@ class BulkOperation:
 
     id = "BULK_OPERATION"
 
-    def detect(self, operation: Operation, now: float) -> str | None:  # noqa: ARG002
+    def detect(self, operation: Operation, now: float) -> str | None:  # noqa: ARG002 - no time
         """Look at the operation alone."""
         parts = words(operation.name)
         if not BULK.isdisjoint(parts) or ("export", "all") in pairwise(parts):

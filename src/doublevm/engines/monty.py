@@ -91,7 +91,7 @@ class MontyEngine:
             self._problem = EngineStartError(f"the monty engine cannot start: {error}")
             self.close()
 
-    def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:  # noqa: ARG002
+    def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:  # noqa: ARG002 - cpython asks
         """Check out a fresh session, unless one is being kept."""
         if self._session is not None:
             return

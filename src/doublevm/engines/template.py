@@ -15,7 +15,7 @@ from doublevm.wire.framing import FrameBuffer, pack
 from doublevm.wire.template_frames import Ended, Failed, Fork, Kill, decode_from_template
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import msgspec
 
@@ -52,28 +52,15 @@ class TemplateProcess:
         guest_reads, self.write_fd = os.pipe()
         self.reports_fd, reports = os.pipe()
         orders, self._orders_fd = os.pipe()
-        theirs = (orders, reports, guest_reads, guest_writes)
         self._buffer = FrameBuffer()
         self._prepared = False
         self.ended: Ended | None = None
         """How the last guest ended, once it has."""
+        theirs = (orders, reports, guest_reads, guest_writes)
+        told = (os.getpid(), ",".join(mechanisms), "\n".join(folders), *packages)
+        environment = ENVIRONMENT if packages else {}
         try:
-            self._process = subprocess.Popen(
-                python_command(
-                    module,
-                    *theirs,
-                    os.getpid(),
-                    ",".join(mechanisms),
-                    "\n".join(folders),
-                    *packages,
-                ),
-                pass_fds=theirs,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=dict(ENVIRONMENT) if packages else {},
-                cwd="/",
-            )
+            self._process = _start(python_command(module, *theirs, *told), theirs, environment)
         except OSError as error:
             self._close_pipes()
             raise EngineStartError(f"the cpython engine cannot start: {error}") from error
@@ -205,6 +192,20 @@ class TemplateProcess:
     def _close_pipes(self) -> None:
         for fd in (self.read_fd, self.write_fd, self.reports_fd, self._orders_fd):
             os.close(fd)
+
+
+def _start(
+    command: list[str], fds: tuple[int, ...], environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        pass_fds=fds,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        cwd="/",
+    )
 
 
 def _last_words(ended: Ended) -> str:

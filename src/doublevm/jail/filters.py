@@ -63,6 +63,21 @@ _WAITING: Final = each(
     "waiting for descriptors that are open", "select", "pselect6", "poll", "ppoll"
 )
 _CHILDREN: Final = each("how children ended", "wait4", "waitid")
+_OWN_SEAL: Final = (
+    Rule("prctl", "its own seal: no inspection", (int_equal(0, PR_SET_DUMPABLE), equal(1, 0))),
+    Rule("prctl", "its own seal", (int_equal(0, PR_SET_NO_NEW_PRIVS), equal(1, 1))),
+    Rule(
+        "seccomp",
+        "its own seal: a filter on top of this one",
+        (
+            int_equal(0, SECCOMP_SET_MODE_FILTER),
+            masked(1, INT_BITS & ~SECCOMP_FILTER_FLAG_TSYNC, 0),
+        ),
+    ),
+    Rule("prlimit64", "its own seal: lowering its limits", (int_equal(0, 0),)),
+)
+"""What a process needs that seals itself further: a forked guest, and a parent VM that starts."""
+
 _FLAGS_OF_DESCRIPTORS: Final = tuple(
     Rule("fcntl", f"flags of a descriptor: {command}", (int_equal(1, number),))
     for command, number in (
@@ -101,17 +116,7 @@ TEMPLATE: Final = _table(
         "a guest dies with its parent",
         (int_equal(0, PR_SET_PDEATHSIG), equal(1, signal.SIGKILL)),
     ),
-    Rule("prctl", "a guest forbids inspection", (int_equal(0, PR_SET_DUMPABLE), equal(1, 0))),
-    Rule("prctl", "a guest's own seal", (int_equal(0, PR_SET_NO_NEW_PRIVS), equal(1, 1))),
-    Rule(
-        "seccomp",
-        "a guest's own seal: a filter on top of this one",
-        (
-            int_equal(0, SECCOMP_SET_MODE_FILTER),
-            masked(1, INT_BITS & ~SECCOMP_FILTER_FLAG_TSYNC, 0),
-        ),
-    ),
-    Rule("prlimit64", "a guest lowers its own limits", (int_equal(0, 0),)),
+    *_OWN_SEAL,
 )
 """A process that has loaded everything and forks guests, which seal themselves further."""
 
@@ -189,21 +194,10 @@ STARTING: Final = _table(
     *each("pipes to the worker, and to wake threads", "pipe2", "eventfd2", "epoll_create1"),
     *each("the worker's ends become its 0 and 1", "dup2", "dup3"),
     *each("whether the worker is alive", "pidfd_open"),
-    *(
-        Rule("landlock_create_ruleset", "a second domain, with no file in it"),
-        Rule("landlock_restrict_self", "the same"),
+    *each(
+        "a second domain, with no file in it", "landlock_create_ruleset", "landlock_restrict_self"
     ),
-    Rule("prctl", "no inspection", (int_equal(0, PR_SET_DUMPABLE), equal(1, 0))),
-    Rule("prctl", "the seal", (int_equal(0, PR_SET_NO_NEW_PRIVS), equal(1, 1))),
-    Rule(
-        "seccomp",
-        "the seal: a filter on top of this one",
-        (
-            int_equal(0, SECCOMP_SET_MODE_FILTER),
-            masked(1, INT_BITS & ~SECCOMP_FILTER_FLAG_TSYNC, 0),
-        ),
-    ),
-    Rule("prlimit64", "lowering its own limits", (int_equal(0, 0),)),
+    *_OWN_SEAL,
     *(
         Rule("prlimit64", f"sealing the worker from outside: {name}", (int_equal(1, number),))
         for name, number in LIMITS_OF_A_WORKER.items()
