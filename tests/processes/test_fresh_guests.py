@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from doublevm import Enclave, Limits, VMCrashed, tool
+from doublevm import (
+    DoubleVM,
+    Enclave,
+    Limits,
+    ParentValidation,
+    SuspiciousPattern,
+    VMCrashed,
+    tool,
+)
 from tests.support.procfs import descendants, inner_vms, parent_vms
 
 if TYPE_CHECKING:
@@ -111,6 +119,30 @@ def test_an_answer_that_comes_too_late_is_not_the_next_guests() -> None:
 
     with Enclave(engine="cpython", tools=[late], limits=Limits(timeout=0.3)) as enclave:
         for _ in range(3):
+            result = enclave.run("late()")
+            assert result.error is not None
+            assert result.error.code == "TIMEOUT"
+            assert enclave.run("40 + 2").unwrap() == 42
+
+
+def test_a_verdict_that_comes_too_late_is_not_the_next_guests() -> None:
+    """The parent VM is still judging when it kills the guest, and answers nobody."""
+
+    def think(name: str, _args: object, _history: object) -> bool:
+        while name == "late":
+            pass
+        return False
+
+    pattern = SuspiciousPattern(id="SLOW", description="slow", detect=think)
+    double_vm = DoubleVM(parent_validation=ParentValidation(suspicious_patterns=(pattern,)))
+
+    @tool
+    def late() -> None:
+        raise AssertionError("it is denied")
+
+    limits = Limits(timeout=0.2)
+    with Enclave(engine="cpython", tools=[late], limits=limits, double_vm=double_vm) as enclave:
+        for _ in range(2):
             result = enclave.run("late()")
             assert result.error is not None
             assert result.error.code == "TIMEOUT"
