@@ -121,11 +121,11 @@ FORBIDDEN = [
 
 IN_NONE = """
 ptrace process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp socket connect bind
-sendto sendmsg mount umount2 pivot_root open_tree move_mount fsopen unshare setns chroot open creat
-openat2 unlink unlinkat rename renameat2 link symlink mkdir mknod chmod chown truncate bpf perf_event_open
-io_uring_setup keyctl add_key userfaultfd init_module finit_module kexec_load reboot memfd_create
-execveat setuid setresuid setgid capset ioctl tgkill tkill rt_sigqueueinfo shmget msgget semget
-personality modify_ldt iopl ioperm
+sendto sendmsg mount umount2 pivot_root open_tree move_mount fsopen unshare setns chroot open
+creat openat2 unlink unlinkat rename renameat2 link symlink mkdir mknod chmod chown truncate bpf
+perf_event_open io_uring_setup keyctl add_key userfaultfd init_module finit_module kexec_load
+reboot memfd_create execveat setuid setresuid setgid capset ioctl tgkill tkill rt_sigqueueinfo
+shmget msgget semget personality modify_ldt iopl ioperm
 """
 
 
