@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from doublevm.history import OperationHistoryEntry
     from doublevm.host.aio import AsyncEnclave, AsyncSession
     from doublevm.host.enclave import Enclave, Session
+    from doublevm.host.warm import warm_up
     from doublevm.levels import SecurityLevel
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM, ParentValidation, SuspiciousPattern
@@ -67,6 +68,7 @@ _HOMES: Final = {
     "VMError": "errors",
     "Verdict": "verdict",
     "tool": "tools",
+    "warm_up": "host.warm",
 }
 
 __all__ = [
@@ -100,6 +102,7 @@ __all__ = [
     "VMError",
     "Verdict",
     "tool",
+    "warm_up",
 ]
 
 

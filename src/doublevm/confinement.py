@@ -13,7 +13,7 @@ MECHANISMS: Final = {
     "limits": "no new files, processes or threads; memory and CPU are capped",
     "seccomp": "the kernel refuses every system call that a VM does not need",
     "landlock": "the kernel refuses every file, TCP connection and signal to others",
-    "namespaces": "an empty root folder, no network, no capability",
+    "namespaces": "an empty root folder, no network, no capability, no process of others",
 }
 """What each mechanism does, in the order they are built upon each other."""
 

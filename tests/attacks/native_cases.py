@@ -74,7 +74,7 @@ class Probe:
         """Whether this mechanism is enough in this place."""
         if place not in self.only or any(place in each.split(".") for each in self.answers):
             return False
-        if place == "parent" and mechanism in ("namespaces", *self.not_in_parent):
+        if place == "parent" and mechanism in self.not_in_parent:
             return False
         return mechanism in self.stopped_by
 
@@ -133,6 +133,5 @@ ALONE: Final = tuple(
     for mechanism in MECHANISMS
     for identity in ("user", "root")
     if (identity == "root" if mechanism == "uid" else identity == "user" or mechanism == "seccomp")
-    and not (place == "parent" and mechanism == "namespaces")
 )
 """The filter holds for one who has stayed root as well: it is what everything comes down to."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import marshal
+import os
 import select
 import struct
 import sys
@@ -26,12 +27,12 @@ from doublevm import (
     tool,
 )
 from doublevm.engines.base import EngineDiedError
-from doublevm.engines.template import TemplateProcess
 from tests.attacks import native_detector
 from tests.attacks.native_cases import MECHANISMS, PROBES, Probe, Setting, setting_of
 from tests.attacks.native_source import PRELUDE, rest_of
 from tests.attacks.native_world import World
 from tests.attacks.outer_jail import REPOSITORY
+from tests.support.started import start_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,8 +103,9 @@ class _Bare:
 
     def _start(self) -> None:
         assert self._setting.mechanisms is not None
-        self._process = TemplateProcess(
-            "tests.attacks.native_template", self._setting.mechanisms, [self._setting.place], []
+        told = (os.getpid(), ",".join(self._setting.mechanisms), self._setting.place)
+        self._process = start_template(
+            lambda *fds: launch.python_command("tests.attacks.native_template", *fds, *told)
         )
 
     def ask(self, name: str) -> str:

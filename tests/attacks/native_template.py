@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from doublevm.inner import template as inner_template
 from doublevm.inner.preload import preload
 from doublevm.inner.template import Template
-from doublevm.jail import seal
-from doublevm.jail.identity import die_with_parent
+from doublevm.jail import namespaces, seal
+from doublevm.jail.identity import close_all_but, die_with_parent
 from doublevm.jail.rlimits import memory_in_use
 from doublevm.wire.template_frames import Failed, Prepared
 from tests.attacks.native_source import PRELUDE
@@ -35,11 +35,12 @@ _WRITABLE_CODE: Final = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
 
 
 def main() -> NoReturn:
-    """Do as ``doublevm.inner.__main__`` does, up to where a guest's program would begin."""
+    """Do as ``doublevm.inner.process`` does, up to where a guest's program would begin."""
     orders, reports, guest_reads, guest_writes, parent = (int(each) for each in sys.argv[1:6])
+    mechanisms, place = sys.argv[6].split(","), sys.argv[7]
+    if "namespaces" in mechanisms:
+        parent = _go_on_as_the_first_of_a_namespace()
     die_with_parent(parent)
-    mechanisms = sys.argv[6].split(",")
-    _folders, place, *_ = sys.argv[7:]
     template = Template(orders, reports, (guest_reads, guest_writes))
     preload()
     # Code in memory from before the seal, so that what it does is not stopped by the want of it.
@@ -93,10 +94,21 @@ def leave_out(mechanisms: list[str]) -> None:
         setattr(seal, "forbid_inspection", lambda: None)  # noqa: B010 - mypy: no name of its own
 
 
+def _go_on_as_the_first_of_a_namespace() -> int:
+    """Return the parent's pid in a child, which has left it behind as a zygote's children do."""
+    namespaces.enter_pids()
+    if (pid := os.fork()) != 0:
+        close_all_but((0, 1, 2))
+        os.waitpid(pid, 0)
+        os._exit(0)
+    return 0
+
+
 def _seal_parent(mechanisms: list[str]) -> None:
     before = memory_in_use()
+    swap_root = seal.enter_namespaces(mechanisms)
     seal.confine_for_start(mechanisms, [])
-    seal.take_files_away(mechanisms)
+    seal.take_files_away(mechanisms, swap_root)
     seal.seal_parent(mechanisms, before)
 
 

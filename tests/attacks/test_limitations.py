@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import threading
@@ -21,19 +20,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from doublevm import DoubleVM, Enclave, Limits, tool
-from doublevm.jail import namespaces
+from doublevm.host import zygote
 from doublevm.jail.filters import STARTING, WORKER
 from tests.attacks.outer_jail import available, run_jailed
 from tests.processes.conftest import holding
 from tests.support.procfs import (
     Process,
-    adopt_orphans,
     descendants,
-    inner_vms,
     is_alive,
     parent_vms,
     read_limits,
-    reap_adopted,
     wait_until,
 )
 
@@ -43,10 +39,6 @@ if TYPE_CHECKING:
     from doublevm import RunResult
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="looks into other uids' processes")
-needs_namespaces = pytest.mark.skipif(
-    os.geteuid() != 0 or namespaces.available() is not None,
-    reason="looks into other uids' processes, and into namespaces",
-)
 needs_jail = pytest.mark.skipif(available() is not None, reason=str(available()))
 
 
@@ -123,23 +115,24 @@ def test_a_guest_does_not_learn_of_the_machine() -> None:
 # --- what guests share ------------------------------------------------------------------------
 
 
-@limitation("guests are forks of one template, which has chosen the hash seed")
+@limitation("all VMs are forks of one zygote, which has chosen the hash seed")
 def test_guests_have_hash_seeds_of_their_own() -> None:
-    with Enclave(engine="cpython") as enclave:
-        first, second = (enclave.run("hash('seed')").unwrap() for _ in range(2))
-    assert first != second
-
-
-@limitation("guests are forks of one template, whose addresses they have")
-def test_guests_have_addresses_of_their_own() -> None:
-    with Enclave(engine="cpython") as enclave:
-        first, second = (enclave.run("id(len)").unwrap() for _ in range(2))
-    assert first != second
-
-
-def test_control_of_what_is_shared_enclaves_have_templates_of_their_own() -> None:
     assert run("hash('seed')").unwrap() != run("hash('seed')").unwrap()
+
+
+@limitation("all VMs are forks of one zygote, whose addresses they have")
+def test_guests_have_addresses_of_their_own() -> None:
     assert run("id(len)").unwrap() != run("id(len)").unwrap()
+
+
+def test_control_of_what_is_shared_hosts_have_zygotes_of_their_own() -> None:
+    found = []
+    for _ in range(2):
+        found.append(run("[hash('seed'), id(len)]").unwrap())
+        zygote._end_all()
+    (first_hash, first_address), (second_hash, second_address) = found
+    assert first_hash != second_hash
+    assert first_address != second_address
 
 
 # --- memory -----------------------------------------------------------------------------------
@@ -176,46 +169,6 @@ def test_control_of_limits_a_cpython_guest() -> None:
 @limitation("the worker has the filter that its parent VM started it with")
 def test_the_worker_has_the_narrowest_filter() -> None:
     assert {rule.syscall for rule in STARTING.rules} <= {rule.syscall for rule in WORKER.rules}
-
-
-def root_folder(process: Process) -> list[str]:
-    return [each.name for each in (process.folder / "root").iterdir()]
-
-
-@needs_root
-@limitation("the parent VM has Landlock, and no empty root")
-@pytest.mark.parametrize("engine", ["monty", "cpython"])
-def test_the_parent_vm_sees_no_file_tree(engine: str) -> None:
-    with holding(engine) as pause:
-        assert root_folder(pause.parent) == []
-
-
-@needs_root
-@limitation("the monty worker has Landlock, and no empty root")
-def test_the_monty_worker_sees_no_file_tree() -> None:
-    with holding("monty") as pause:
-        assert root_folder(pause.inner) == []
-
-
-@needs_namespaces
-def test_control_of_the_file_tree_a_cpython_guest_has_none() -> None:
-    with holding("cpython") as pause:
-        assert root_folder(pause.inner) == []
-
-
-@needs_root
-@limitation("there is no namespace of processes: a guest learns its number, and may try others")
-def test_a_guest_has_a_pid_namespace() -> None:
-    with holding("cpython") as pause:
-        theirs = (pause.inner.folder / "ns" / "pid").readlink()
-    assert theirs != Path("/proc/self/ns/pid").readlink()
-
-
-@needs_namespaces
-def test_control_of_namespaces_a_guest_has_a_network_of_its_own() -> None:
-    with holding("cpython") as pause:
-        theirs = (pause.inner.folder / "ns" / "net").readlink()
-    assert theirs != Path("/proc/self/ns/net").readlink()
 
 
 def uid_of(process: Process) -> int:
@@ -281,40 +234,6 @@ def _run_to_any_end(enclave: Enclave, program: str) -> None:
         enclave.run(program)
 
 
-HOST: Final = """
-from doublevm import Enclave
-
-with Enclave(engine="cpython") as enclave:
-    enclave.run("while True: pass")
-"""
-
-
-@needs_root
-@limitation("the parent VM's end is no signal across Landlock domains and uids, only a closed pipe")
-def test_a_template_dies_with_its_parent_vm() -> None:
-    adopt_orphans()  # a group of orphans with a stopped one among them gets a SIGHUP
-    others = frozenset(process.pid for process in descendants())
-    host = subprocess.Popen([sys.executable, "-c", HOST])
-    stopped: list[int] = []
-    try:
-        if not wait_until(lambda: inner_vms(host.pid)):
-            pytest.fail("no guest")
-        (guest,) = inner_vms(host.pid)
-        template, (parent,) = guest.parent, parent_vms(host.pid)
-        stopped += [template, host.pid]  # neither can do anything about it
-        for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
-        os.kill(parent.pid, signal.SIGKILL)
-        assert wait_until(lambda: not is_alive(template), seconds=1)
-    finally:
-        for pid in stopped:
-            os.kill(pid, signal.SIGKILL)
-        host.kill()
-        host.wait()
-        wait_until(lambda: not any(map(is_alive, stopped)))
-        reap_adopted(others)
-
-
 @needs_root
 @limitation("a guest is killed through its template, which has to be well")
 def test_a_guest_is_killed_without_its_template() -> None:
@@ -331,7 +250,7 @@ def test_a_guest_is_killed_without_its_template() -> None:
 
 @needs_root
 def test_the_host_ends_what_the_parent_vm_cannot() -> None:
-    """What stands behind the two limitations above."""
+    """What stands behind the limitation above."""
     options = DoubleVM(parent_timeout_buffer=0.5)
     limits = Limits(timeout=0.5)
     with Enclave(engine="cpython", limits=limits, double_vm=options) as enclave:

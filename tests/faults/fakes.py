@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from doublevm.host.processes import PairProcess
 from doublevm.wire.frames import encode_frame
 from doublevm.wire.framing import pack
+from tests.support.started import start_pair, start_template
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import msgspec
     import pytest
+
+    from doublevm.engines.template import TemplateProcess
 
 SCRIPT = Path(__file__).with_name("fake_vm.py")
 
@@ -42,16 +45,15 @@ def fake_parent(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
     def command(read_fd: int, write_fd: int) -> list[str]:
         return fake_command(read_fd, write_fd, *steps)
 
-    pair = functools.partial(PairProcess, command)
+    fork_by(monkeypatch, command)
+
+
+def fork_by(monkeypatch: pytest.MonkeyPatch, command: Callable[[int, int], list[str]]) -> None:
+    """Have the enclaves of this test start their parent VMs by a command."""
     for driver in ("enclave", "aio"):
-        monkeypatch.setattr(f"doublevm.host.{driver}.PairProcess", pair)
+        monkeypatch.setattr(f"doublevm.host.{driver}.spawn", lambda _kind: start_pair(command))
 
 
-def fake_inner(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
-    """Have the cpython engine of this process start a fake inner VM."""
-
-    def command(_module: str, *arguments: int) -> list[str]:
-        *fds, _parent = arguments
-        return fake_command("template", *fds, *steps)
-
-    monkeypatch.setattr("doublevm.engines.template.python_command", command)
+def fake_inner(*steps: str) -> TemplateProcess:
+    """Start a fake template, whose guests do the steps."""
+    return start_template(lambda *fds: fake_command("template", *fds, *steps))

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from doublevm import ErrorCode, Limits, ProtocolError, VMCrashed
-from doublevm.host.processes import PairProcess
 from doublevm.launch import package_folders
 from doublevm.wire import inner_frames as i
 from doublevm.wire.codec import encode
 from doublevm.wire.frames import Usage
 from tests.behaviour.drivers import opened
-from tests.faults.fakes import fake_command, flood, write
+from tests.faults.fakes import fake_command, flood, fork_by, write
 
 if TYPE_CHECKING:
     from tests.behaviour.drivers import Driver
 
 both_drivers = pytest.mark.parametrize("driver", ["sync", "async"])
 
+REPOSITORY = Path(__file__).parents[2]
 USAGE = Usage(0.0, 0)
 PREPARED = write(i.Prepared())
 BOOT = """
-import json, sys
+import json, os, sys
 sys.path += sys.argv.pop(1).split("\\n")
 before, steps = json.loads(sys.argv.pop(1))
-import doublevm.engines.template as engine
-engine.python_command = lambda module, *arguments: [
-    *before, *(str(each) for each in arguments[:4]), *steps
-]
-from doublevm.parent.__main__ import main
-main()
+from doublevm.confinement import Confinement
+from doublevm.parent import process
+from tests.support.started import start_template
+process.fork_template = lambda *_: start_template(
+    lambda *fds: [*before, *(str(each) for each in fds), *steps]
+)
+read_fd, write_fd = (int(each) for each in sys.argv[1:])
+os.set_inheritable(read_fd, False)
+os.set_inheritable(write_fd, False)
+left_out = {"namespaces": "no zygote has forked this process"}
+process.be_parent_vm(read_fd, write_fd, Confinement(left_out), ((), ()))
 """
 
 
@@ -48,12 +53,10 @@ def host(monkeypatch: pytest.MonkeyPatch, driver: Driver, *steps: str, **options
 
     def command(read_fd: int, write_fd: int) -> list[str]:
         told = json.dumps([fake_command("template"), steps])
-        folders = "\n".join(package_folders())
+        folders = "\n".join((*package_folders(), str(REPOSITORY)))
         return [sys.executable, "-I", "-S", "-c", BOOT, folders, told, str(read_fd), str(write_fd)]
 
-    for module in ("enclave", "aio"):
-        pair = functools.partial(PairProcess, command)
-        monkeypatch.setattr(f"doublevm.host.{module}.PairProcess", pair)
+    fork_by(monkeypatch, command)
     with opened(driver, engine="cpython", **options) as enclave:
         return enclave.run("pass")
 

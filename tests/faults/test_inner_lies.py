@@ -67,9 +67,8 @@ NO_FRAMES = {
 
 
 @contextlib.contextmanager
-def engine() -> Iterator[CPythonEngine]:
-    made = CPythonEngine()
-    made.begin()
+def engine(*steps: str) -> Iterator[CPythonEngine]:
+    made = CPythonEngine(fake_inner(*steps))
     try:
         yield made
     finally:
@@ -96,11 +95,7 @@ def wait_for_it(made: CPythonEngine) -> None:
 @pytest.mark.parametrize(
     ("state", "frame"), OUT_OF_PLACE, ids=[f"{type(x).__name__}-in-{s}" for s, x in OUT_OF_PLACE]
 )
-def test_a_frame_that_may_not_come_now(
-    monkeypatch: pytest.MonkeyPatch, state: str, frame: Any, pause: list[str]
-) -> None:
-    fake_inner(monkeypatch, *UP_TO[state], *pause, write(frame))
-
+def test_a_frame_that_may_not_come_now(state: str, frame: Any, pause: list[str]) -> None:
     def speak_in_turn(made: CPythonEngine) -> None:
         if state == "idle":  # it speaks before it has been given a program
             made.prepare(2**26, 5.0, keep=False)
@@ -108,25 +103,29 @@ def test_a_frame_that_may_not_come_now(
             made.check()
         drive(made)
 
-    with engine() as made, pytest.raises(EngineProtocolError) as caught:
+    with (
+        engine(*UP_TO[state], *pause, write(frame)) as made,
+        pytest.raises(EngineProtocolError) as caught,
+    ):
         speak_in_turn(made)
     assert caught.value.frame == type(frame).__name__.lower()
 
 
 @pytest.mark.parametrize("state", ["new", "running", "calling", "waiting"])
 @pytest.mark.parametrize("data", NO_FRAMES.values(), ids=NO_FRAMES.keys())
-def test_bytes_that_are_no_frame(monkeypatch: pytest.MonkeyPatch, state: str, data: bytes) -> None:
-    fake_inner(monkeypatch, *UP_TO[state], write(data))
-    with engine() as made, pytest.raises(EngineProtocolError) as caught:
+def test_bytes_that_are_no_frame(state: str, data: bytes) -> None:
+    with engine(*UP_TO[state], write(data)) as made, pytest.raises(EngineProtocolError) as caught:
         drive(made)
     assert caught.value.frame == "bytes"
 
 
 @pytest.mark.parametrize("state", UP_TO)
 @pytest.mark.parametrize("data", [b"", b"\x00", bytes_of(ATTEMPT)[:-1]])
-def test_it_ends_early(monkeypatch: pytest.MonkeyPatch, state: str, data: bytes) -> None:
-    fake_inner(monkeypatch, *UP_TO[state], write(data), "exit")
-    with engine() as made, pytest.raises(EngineDiedError, match="ended with status 0"):
+def test_it_ends_early(state: str, data: bytes) -> None:
+    with (
+        engine(*UP_TO[state], write(data), "exit") as made,
+        pytest.raises(EngineDiedError, match="ended with status 0"),
+    ):
         drive(made)
 
 
@@ -143,29 +142,27 @@ def test_it_ends_early(monkeypatch: pytest.MonkeyPatch, state: str, data: bytes)
         i.Finished(b"\xc7\x00\x63", USAGE),
     ],
 )
-def test_values_that_are_none(monkeypatch: pytest.MonkeyPatch, frame: Any) -> None:
-    fake_inner(monkeypatch, *UP_TO["running"], write(frame))
-    with engine() as made, pytest.raises(EngineProtocolError) as caught:
+def test_values_that_are_none(frame: Any) -> None:
+    with (
+        engine(*UP_TO["running"], write(frame)) as made,
+        pytest.raises(EngineProtocolError) as caught,
+    ):
         drive(made)
     assert caught.value.frame == type(frame).__name__.lower()
 
 
 @pytest.mark.parametrize("seconds", [float("nan"), float("-inf"), -1.0, 1e308, None])
-def test_any_number_of_seconds_is_passed_on(
-    monkeypatch: pytest.MonkeyPatch, seconds: float | None
-) -> None:
-    fake_inner(monkeypatch, *UP_TO["running"], write(i.Wait(seconds)))
-    with engine() as made:
+def test_any_number_of_seconds_is_passed_on(seconds: float | None) -> None:
+    with engine(*UP_TO["running"], write(i.Wait(seconds))) as made:
         made.prepare(2**26, 5.0, keep=False)
         step = made.start(PROGRAM, lambda _stream, _text: None)
         assert isinstance(step, Wait)
 
 
-def test_a_flood_ends_when_it_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_inner(monkeypatch, *UP_TO["running"], flood(i.Print("stdout", "x" * 100)))
+def test_a_flood_ends_when_it_is_killed() -> None:
     printed = []
 
-    with engine() as made:
+    with engine(*UP_TO["running"], flood(i.Print("stdout", "x" * 100))) as made:
 
         def emit(_stream: Any, text: str) -> None:
             printed.append(text)
@@ -178,12 +175,11 @@ def test_a_flood_ends_when_it_is_killed(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(printed) >= 1000
 
 
-def test_an_honest_inner_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_honest_inner_goes_through() -> None:
     """The twin: the same frames in their places are taken."""
     end = i.Finished(encode("end"), USAGE)
     steps = ["read", write(i.Print("stdout", "x"), i.Wait(0.0)), "read", write(end)]
-    fake_inner(monkeypatch, *UP_TO["calling"], *steps)
-    with engine() as made:
+    with engine(*UP_TO["calling"], *steps) as made:
         made.prepare(2**26, 5.0, keep=False)
         call = made.start(PROGRAM, lambda _stream, _text: None)
         assert isinstance(call, Call)

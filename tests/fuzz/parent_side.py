@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from doublevm.confinement import Confinement
 from doublevm.engines.base import EngineDiedError
 from doublevm.engines.cpython import CPythonEngine
 from doublevm.errors import ProtocolError
@@ -133,14 +134,14 @@ class ParentSide:
         """Greet."""
         self._host = HostSide(core)
         self._pipe = _HostPipe(self._host)
-        engine = CPythonEngine()
-        engine._template = cast("TemplateProcess", guests)
+        engine = CPythonEngine(cast("TemplateProcess", guests))
         configure = self._pipe.receive()
         self._parent = ParentVM(
             cast("HostPipe", self._pipe),
             cast("Watchdog", _Watchdog()),
             {"cpython": engine},
             configure,
+            Confinement({}),
         )
         self._pipe.send(f.Ready(f.VERSION, {}, ("cpython",)))
         assert self._host.greet()

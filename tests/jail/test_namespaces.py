@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,19 +144,88 @@ def _enter_as_root() -> None:
         raise AssertionError("root can still do that")
 
 
-def test_without_a_root_of_its_own(as_stranger: Callable[..., Stranger]) -> None:
-    """For a process that has to start a program: the files are there, the network is not."""
-    code = """
-namespaces.leave_the_network()
-print(len(os.listdir("/")) > 1, end=" ")
-s = socket.socket()
-s.settimeout(5)
-print(s.connect_ex(("127.0.0.1", 9)), end=" ")
-status = open("/proc/self/status").read()
-print([row.split()[1].strip("0") for row in status.splitlines() if row.startswith("CapEff")])
+LATER = """
+namespaces.enter_pids()
+def first():
+    swap = namespaces.enter()
+    reads, writes = os.pipe()
+    again, ask = os.pipe()
+    worker = os.fork()
+    if worker == 0:
+        for _ in range(2):
+            os.read(again, 1)
+            os.write(writes, str(len(os.listdir("/"))).encode().ljust(4))
+        os._exit(0)
+    identity.drop_capabilities()
+    found = []
+    for step in (None, swap):
+        if step is not None:
+            step()
+        os.write(ask, b"!")
+        found += [len(os.listdir("/")) > 0, int(os.read(reads, 4)) > 0]
+    s = socket.socket()
+    s.settimeout(5)
+    print(os.getpid(), *found, s.connect_ex(("127.0.0.1", 9)), flush=True)
+    os._exit(0)
+pid = os.fork()
+if pid == 0:
+    first()
+os.waitpid(pid, 0)
 """
-    done = as_stranger(code, imports=IMPORTS + "; import socket")
-    assert done.stdout == "True 101 ['']\n", done.stderr
+
+
+def test_the_root_is_taken_away_later(as_stranger: Callable[..., Stranger]) -> None:
+    """For a process that has to start a program: it and the program have files, then neither."""
+    done = as_stranger(LATER, imports=IMPORTS)
+    assert done.stdout == "1 True True False False 101\n", done.stderr
+
+
+def test_nobody_takes_the_root_away_from_a_swap_that_was_killed() -> None:
+    def attempt() -> None:
+        swap = namespaces.enter()
+        os.kill(swap._pid, signal.SIGKILL)
+        swap()
+
+    reason = reason_against(attempt) or ""
+    if os.geteuid() == 0:
+        assert "root folder stays" in reason or "Broken pipe" in reason
+
+
+PIDS = """
+namespaces.enter_pids()
+def first():
+    for _ in range(2):
+        reads, writes = os.pipe()
+        pid = namespaces.fork_with_own_pids()
+        if pid == 0:
+            os.write(writes, f"{os.getpid()} {os.getppid()}".encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        print(os.read(reads, 9).decode(), end=", ")
+    thread = threading.Thread(target=print, args=("thread",))
+    thread.start()
+    thread.join()
+pid = os.fork()
+if pid == 0:
+    first()
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+def test_forks_are_each_number_one(as_stranger: Callable[..., Stranger]) -> None:
+    done = as_stranger(PIDS, imports=IMPORTS + "; import threading")
+    assert done.stdout == "1 0, 1 0, thread\n", done.stderr
+
+
+def test_the_control_cannot_start_a_thread(as_stranger: Callable[..., Stranger]) -> None:
+    """That is why the one who forks has to come back."""
+    code = PIDS.replace(
+        "first():", "first():\n    namespaces.syscall('unshare', namespaces.CLONE_NEWPID)", 1
+    ).replace("range(2)", "range(0)")
+    done = as_stranger(code, imports=IMPORTS + "; import threading")
+    assert "can't start new thread" in done.stderr
 
 
 def test_a_second_thread_is_an_error(as_stranger: Callable[..., Stranger]) -> None:

@@ -25,6 +25,12 @@ class Pause:
     inner: Process
     everything: list[Process]
 
+    @property
+    def usage(self) -> set[str]:
+        """Files that tell the parent VM how much its monty worker has used: /proc may be gone."""
+        files = {f"/{self.inner.pid}/{name}" for name in ("stat", "status")}
+        return files | {f"/proc{file}" for file in files}
+
 
 @contextlib.contextmanager
 def holding(engine: str, **options: Any) -> Iterator[Pause]:

@@ -10,27 +10,38 @@ import pytest
 from doublevm.launch import python_command
 
 ALLOWED = {
-    "doublevm.parent.__main__": {
+    "doublevm.zygote.pairs": {
+        "awaiting", "barriers", "confinement", "engines", "errors", "guest_names",
+        "guest_traceback", "history", "inner", "jail", "launch", "levels", "limits", "module_lists",
+        "monitor", "operation", "parent", "policy", "shapes", "state", "verdict", "wire",
+        "word_lists", "zygote",
+    },
+    "doublevm.parent.process": {
         "awaiting", "barriers", "confinement", "engines", "errors", "guest_names",
         "guest_traceback", "history", "inner", "jail", "launch", "levels", "limits", "module_lists",
         "monitor", "operation", "parent", "policy", "shapes", "state", "verdict", "wire",
         "word_lists",
     },
-    "doublevm.inner.__main__": {
+    "doublevm.inner.process": {
         "awaiting", "guest_names", "guest_traceback", "inner", "jail", "module_lists", "operation",
         "shapes", "wire", "word_lists",
     },
 }  # fmt: skip
 
-SHOW = "import json; print(json.dumps(sorted(m for m in sys.modules if m.startswith('doublevm.'))))"
+SHOW = (
+    "import {module}, json; "
+    "print(json.dumps(sorted(m for m in sys.modules if m.startswith('doublevm.'))))"
+)
 
 
 def loaded(module: str) -> set[str]:
-    """Start Python as the VM process does, but list the modules instead of serving."""
+    """Start Python as a zygote is started, but list the modules instead of serving."""
     command = python_command(module)
     place = command.index("-c") + 1
-    assert command[place].endswith("; main()")
-    command[place] = command[place].removesuffix("main()") + SHOW
+    before, boot, after = command[place].partition(f"from {module} import main; main()")
+    assert boot
+    assert not after
+    command[place] = before + SHOW.format(module=module)
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={}, cwd="/")
     names: list[str] = json.loads(done.stdout)
     return {name.split(".")[1] for name in names}

@@ -29,8 +29,7 @@ def pipes(pid: int) -> set[str]:
 
 def without_usage(found: dict[int, str], pair: Pause) -> dict[int, str]:
     """Leave out what tells the parent VM how much its monty worker has used."""
-    usage = {f"/proc/{pair.inner.pid}/stat", f"/proc/{pair.inner.pid}/status"}
-    return {fd: target for fd, target in found.items() if target not in usage}
+    return {fd: target for fd, target in found.items() if target not in pair.usage}
 
 
 def test_inheritable_descriptors_are_not_inherited(

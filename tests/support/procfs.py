@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PR_SET_CHILD_SUBREAPER = 36
-PARENT_VM = "doublevm.parent.__main__"
-TEMPLATE = "doublevm.inner.__main__"
+ZYGOTE, PARENT_VM, TEMPLATE = "dvm-zygote", "dvm-parent", "dvm-inner"
+"""What the processes name themselves; guests have their template's name."""
 MONTY = "subprocess"
 """What the worker is told; it is executed through a descriptor, so its path says nothing."""
 
@@ -28,6 +28,7 @@ class Process:
     parent: int
     group: int
     nice: int
+    name: str
     arguments: tuple[str, ...]
 
     @property
@@ -35,24 +36,25 @@ class Process:
         return Path(f"/proc/{self.pid}")
 
     @property
+    def is_zygote(self) -> bool:
+        """Whether it is one of its host's, for as long as that lives."""
+        return self.name == ZYGOTE
+
+    @property
     def is_parent_vm(self) -> bool:
-        return any(PARENT_VM in argument for argument in self.arguments)
+        return self.name == PARENT_VM
 
     @property
     def is_inner_vm(self) -> bool:
         """Whether it runs guests: a monty worker, or what a template has forked."""
-        if self._is_of_template:
+        if self.name == TEMPLATE:
             parent = _read(self.parent)
-            return parent is not None and parent._is_of_template
+            return parent is not None and parent.name == TEMPLATE
         return self.arguments[1:] == (MONTY,)
 
     @property
     def is_template(self) -> bool:
-        return self._is_of_template and not self.is_inner_vm
-
-    @property
-    def _is_of_template(self) -> bool:
-        return any(TEMPLATE in argument for argument in self.arguments)
+        return self.name == TEMPLATE and not self.is_inner_vm
 
 
 def adopt_orphans() -> None:
@@ -62,6 +64,11 @@ def adopt_orphans() -> None:
 
 
 def descendants(of: int | None = None) -> list[Process]:
+    """Return the living processes below ``of``, by default below this one, but for zygotes."""
+    return [process for process in all_below(of) if not process.is_zygote]
+
+
+def all_below(of: int | None = None) -> list[Process]:
     """Return the living processes below ``of``, by default below this one."""
     root = os.getpid() if of is None else of
     below: dict[int, list[Process]] = {}
@@ -82,6 +89,14 @@ def parent_vms(of: int | None = None) -> list[Process]:
 
 def inner_vms(of: int | None = None) -> list[Process]:
     return [process for process in descendants(of) if process.is_inner_vm]
+
+
+def host_of(process: Process) -> int:
+    """Return the pid of the process whose zygote has forked this one."""
+    parent = _read(process.parent)
+    while parent is not None and parent.is_zygote:
+        process, parent = parent, _read(parent.parent)
+    return process.parent
 
 
 def is_alive(pid: int) -> bool:
@@ -141,11 +156,12 @@ def _living() -> Iterator[Process]:
 def _read(pid: int) -> Process | None:
     try:
         # The command in brackets may hold spaces and brackets: see proc_pid_stat(5).
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        before, _, after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        name, fields = before.partition("(")[2], after.split()
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return None
     if fields[0] in "ZX":
         return None
     arguments = tuple(part.decode("utf-8", "replace") for part in command.split(b"\0")[:-1])
-    return Process(pid, int(fields[1]), int(fields[2]), int(fields[16]), arguments)
+    return Process(pid, int(fields[1]), int(fields[2]), int(fields[16]), name, arguments)

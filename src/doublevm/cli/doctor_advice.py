@@ -12,8 +12,8 @@ LEAVES_OPEN: Final = {
     "cpython.",
     "landlock": "The system call filter alone keeps VMs from files, TCP and other processes; there "
     "is no second lock behind it.",
-    "namespaces": "The system's network, and for guests on cpython its root folder, are there "
-    "behind the other locks, rather than not at all. Every level does without.",
+    "namespaces": "The system's network, root folder and processes are there behind the other "
+    "locks, rather than not at all. Every level does without.",
     "own uid": "VMs have a uid in common, with the host if that is not root: the other mechanisms "
     "alone separate them from processes and files of that uid. Every level does without.",
 }
@@ -29,7 +29,8 @@ _ON_LINUX: Final = {
     "the runtime, or allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self "
     "in its seccomp profile.",
     "namespaces": "In a container: a seccomp profile that allows unshare, mount, umount2 and "
-    "pivot_root, and an AppArmor profile that allows mount and userns.",
+    "pivot_root, and an AppArmor profile that allows mount and userns; a host that "
+    "is root needs CAP_SYS_ADMIN.",
     "own uid": "Only a host that is root, with all uids in its user namespace, can give each its "
     "own: that is no reason to run it as root.",
 }

@@ -106,9 +106,6 @@ class Engine(Protocol):
     def name(self) -> EngineName:
         """The engine's name."""
 
-    def begin(self) -> None:
-        """Start the processes. What fails is told by ``prepare``, if it ever comes to that."""
-
     def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:
         """Have a fresh guest ready, or the session's.
 

@@ -16,7 +16,6 @@ from doublevm.engines.base import (
     Step,
     Wait,
 )
-from doublevm.engines.template import TemplateProcess
 from doublevm.wire import inner_frames as i
 from doublevm.wire.codec import CodecError, decode
 from doublevm.wire.frames import FrameError, Usage, encode_frame
@@ -24,7 +23,9 @@ from doublevm.wire.framing import FrameBuffer, pack
 from doublevm.wire.grammar import inner_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+
+    from doublevm.engines.template import TemplateProcess
 
 CPU_MARGIN: Final = 2
 """Seconds of CPU beyond the timeout before the kernel ends the guest, should nobody else do."""
@@ -35,43 +36,18 @@ class CPythonEngine:
 
     name: Final = "cpython"
 
-    def __init__(
-        self,
-        mechanisms: Sequence[str] = (),
-        packages: Sequence[str] = (),
-        folders: Sequence[str] = (),
-        module: str = "doublevm.inner.__main__",
-    ) -> None:
-        """Start nothing yet.
-
-        Args:
-            mechanisms: what confines the inner VM.
-            packages: modules to import beside the standard ones.
-            folders: where those are found.
-            module: what the inner VM's process runs.
-        """
-        self._module, self._mechanisms = module, mechanisms
-        self._packages, self._folders = packages, folders
-        self._template: TemplateProcess | None = None
-        self._problem = EngineStartError("the cpython engine has ended")
+    def __init__(self, template: TemplateProcess) -> None:
+        """Take over a template, which may still be preparing itself."""
+        self._template: TemplateProcess | None = template
         self._alive = self._spent = False
         self._used = self._before = Usage(0.0, 0)
-
-    def begin(self) -> None:
-        """Start the template, which prepares itself meanwhile."""
-        try:
-            self._template = TemplateProcess(
-                self._module, self._mechanisms, self._packages, self._folders
-            )
-        except EngineStartError as error:
-            self._problem = error
 
     def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:
         """Have a guest forked and wait until it is sealed."""
         if self._alive:
             return
         if self._template is None:
-            raise self._problem
+            raise EngineStartError("the cpython engine has ended")
         self._buffer, self._grammar = FrameBuffer(), inner_side()
         self._used = self._before = Usage(0.0, 0)
         # What a session's later runs will need is not known.

@@ -83,7 +83,7 @@ class MontyEngine:
         self._before = Usage(0.0, 0)
 
     def begin(self) -> None:
-        """Start the worker."""
+        """Start the worker. What fails is told by ``prepare``, if it ever comes to that."""
         try:
             self._start_worker()
         # The border to pydantic-monty: whatever fails there is one thing to us.

@@ -5,68 +5,98 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import subprocess
-from typing import TYPE_CHECKING, Final
+import sys
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from doublevm.engines.base import EngineDiedError, EngineStartError
-from doublevm.launch import python_command
+from doublevm.inner.process import TemplateEnds, be_template
+from doublevm.jail.identity import close_all_but
 from doublevm.wire.frames import encode_frame
 from doublevm.wire.framing import FrameBuffer, pack
 from doublevm.wire.template_frames import Ended, Failed, Fork, Kill, decode_from_template
 
+if sys.platform == "linux":
+    from doublevm.jail import namespaces
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import msgspec
-
-ENVIRONMENT: Final = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
-"""numpy's libraries would each start a thread for every core as they are imported, and a fork has
-none but the thread that forked."""
 
 GOODBYE_SECONDS: Final = 0.3
 """How long a template has to end once its pipes are closed."""
 
+LAST_WORDS_SECONDS: Final = 5.0
+"""How long it may take to end after it has closed its pipes."""
+LOOK_AGAIN_SECONDS: Final = 0.002
+
+_BROKEN: Final = 70
+"""Exit status of a template whose own machinery failed: EX_SOFTWARE of sysexits.h."""
 _CHUNK: Final = 65536
 
 
+class ParentEnds(NamedTuple):
+    """A parent VM's ends of a template's pipes."""
+
+    orders: int
+    reports: int
+    guest_reads: int
+    """What the guest sends is read here."""
+    guest_writes: int
+    """What it reads is written here."""
+
+
+def template_pipes() -> tuple[ParentEnds, TemplateEnds]:
+    """Return both ends of four pipes: for orders, for reports, and two for the guests."""
+    from_guest, guest_writes = os.pipe()
+    guest_reads, to_guest = os.pipe()
+    from_template, reports = os.pipe()
+    orders, to_template = os.pipe()
+    ours = ParentEnds(to_template, from_template, from_guest, to_guest)
+    return ours, TemplateEnds(orders, reports, guest_reads, guest_writes)
+
+
+def fork_template(
+    mechanisms: Sequence[str], packages: Sequence[str], folders: Sequence[str]
+) -> TemplateProcess:
+    """Fork a template of this process, which has everything in its memory that this one has.
+
+    Args:
+        mechanisms: what confines it.
+        packages: modules to import beside the standard ones.
+        folders: where those are found.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    ours, theirs = template_pipes()
+    apart = "namespaces" in mechanisms
+    parent = 0 if apart else os.getpid()
+    pid = namespaces.fork_with_own_pids() if apart else os.fork()
+    if pid == 0:
+        try:
+            close_all_but((0, 1, 2, *theirs))
+            be_template(theirs, parent, mechanisms, packages, folders)
+        finally:  # whatever happens, this process is not another parent VM
+            os._exit(_BROKEN)
+    for fd in theirs:
+        os.close(fd)
+    return TemplateProcess(pid, ours)
+
+
 class TemplateProcess:
-    """A template and four pipes: two for orders and reports, two that its guests speak through."""
+    """A template and our ends of its pipes."""
 
-    def __init__(
-        self,
-        module: str,
-        mechanisms: Sequence[str],
-        packages: Sequence[str],
-        folders: Sequence[str],
-    ) -> None:
-        """Start it. It prepares itself while the caller goes on.
-
-        Raises:
-            EngineStartError: the process cannot be started.
-        """
-        self.read_fd, guest_writes = os.pipe()
-        guest_reads, self.write_fd = os.pipe()
-        self.reports_fd, reports = os.pipe()
-        orders, self._orders_fd = os.pipe()
+    def __init__(self, pid: int, ends: ParentEnds) -> None:
+        """Take it over. It prepares itself while the caller goes on."""
+        self._pid = pid
+        self._orders_fd, self.reports_fd, self.read_fd, self.write_fd = ends
         self._buffer = FrameBuffer()
         self._prepared = False
         self.ended: Ended | None = None
         """How the last guest ended, once it has."""
-        theirs = (orders, reports, guest_reads, guest_writes)
-        told = (os.getpid(), ",".join(mechanisms), "\n".join(folders), *packages)
-        environment = ENVIRONMENT if packages else {}
-        try:
-            self._process = _start(python_command(module, *theirs, *told), theirs, environment)
-        except OSError as error:
-            self._close_pipes()
-            raise EngineStartError(f"the cpython engine cannot start: {error}") from error
-        finally:
-            for fd in theirs:
-                os.close(fd)
+        self._status: int | None = None
         os.set_blocking(self.write_fd, False)
 
     def fork(self, memory: int, cpu_seconds: int) -> None:
@@ -143,8 +173,7 @@ class TemplateProcess:
         that together with this process.
         """
         self._close_pipes()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GOODBYE_SECONDS)
+        self._wait(GOODBYE_SECONDS)
 
     # --- orders and reports -------------------------------------------------------------------
 
@@ -183,29 +212,25 @@ class TemplateProcess:
                 return
 
     def _own_last_words(self) -> str:
-        try:
-            status = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
+        status = self._wait(LAST_WORDS_SECONDS)
+        if status is None:
             return "the cpython inner VM closed its pipes"
         return f"the cpython inner VM {_how(status)}"
+
+    def _wait(self, seconds: float) -> int | None:
+        """Return how it ended, once it has; None if it has not in time."""
+        until = time.monotonic() + seconds
+        while self._status is None and time.monotonic() < until:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid == 0:
+                time.sleep(LOOK_AGAIN_SECONDS)
+            else:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
 
     def _close_pipes(self) -> None:
         for fd in (self.read_fd, self.write_fd, self.reports_fd, self._orders_fd):
             os.close(fd)
-
-
-def _start(
-    command: list[str], fds: tuple[int, ...], environment: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        pass_fds=fds,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        cwd="/",
-    )
 
 
 def _last_words(ended: Ended) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from doublevm.wire.frames import Usage
 
@@ -17,7 +18,8 @@ class UsageReader:
         self._fds: tuple[int, ...] = ()
         self._ticks = os.sysconf("SC_CLK_TCK")
         try:
-            self._fds = tuple(os.open(f"/proc/{pid}/{name}", os.O_RDONLY) for name in _FILES)
+            folder = f"/proc/{_pid_in_proc(pid)}"
+            self._fds = tuple(os.open(f"{folder}/{name}", os.O_RDONLY) for name in _FILES)
         except OSError:
             return
 
@@ -34,6 +36,16 @@ class UsageReader:
         rows = (row.split() for row in status.splitlines() if row.startswith("VmHWM:"))
         peak = next((row[1] for row in rows), "0")
         return Usage(ticks / self._ticks, int(peak) * 1024)
+
+
+def _pid_in_proc(pid: int) -> int:
+    """Return the pid that /proc has for a process: it may be of another namespace than ours."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        info = Path(f"/proc/self/fdinfo/{pidfd}").read_text()
+    finally:
+        os.close(pidfd)
+    return int(info.partition("\nPid:")[2].split()[0])
 
 
 _FILES = ("stat", "status")

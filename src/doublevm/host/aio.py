@@ -12,7 +12,7 @@ from doublevm.errors import EngineUnavailable, VMCrashed
 from doublevm.host import run as r
 from doublevm.host.aiolink import AsyncPairLink, in_thread, start_pair
 from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
-from doublevm.host.processes import PairProcess
+from doublevm.host.zygote import spawn
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
@@ -157,7 +157,7 @@ class AsyncEnclave:
         if self._link is not None and self._link.loop is not asyncio.get_running_loop():
             await self._drop(kill=True)
         if self._link is None:
-            process = await start_pair(PairProcess)
+            process = await start_pair(lambda: spawn(self._core.config.kind))
             if self._core.closed:
                 process.close(kill=True)
                 raise closed_under_way()

@@ -14,11 +14,12 @@ from doublevm.confinement import WARN_BELOW, Confinement, Rung
 from doublevm.engine import CPython
 from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
-from doublevm.host.confinement import known_missing, note_missing
+from doublevm.host.confinement import note_missing
 from doublevm.host.handlers import Handlers
 from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.run import HostRun
 from doublevm.host.trail import Trail
+from doublevm.host.zygote import Kind
 from doublevm.instructions import instructions, stubs
 from doublevm.launch import monty_binary
 from doublevm.levels import SecurityLevel
@@ -70,6 +71,11 @@ class Settings:
             return {self.engine: level.weakest[self.engine]}
         may = level.auto_may_use_cpython
         return {name: rung for name, rung in level.weakest.items() if may or name == "monty"}
+
+    @property
+    def kind(self) -> Kind:
+        """What pairs of this enclave are made of."""
+        return Kind(self.engines.get("cpython"), self.packages, self.folders)
 
     @property
     def timeout(self) -> float:
@@ -292,10 +298,7 @@ class EnclaveCore:
             tools=specs,
             catch_all=config.handlers.catch_all,
             engines={name: cast("Any", rung.value) for name, rung in config.engines.items()},
-            missing=known_missing(),
             monty_binary=monty_binary(),
-            packages=config.packages,
-            folders=config.folders,
             validation=config.validation,
         )
 

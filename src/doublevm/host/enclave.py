@@ -19,9 +19,9 @@ from doublevm.errors import EngineUnavailable, VMCrashed
 from doublevm.host import run as r
 from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
 from doublevm.host.link import LinkClosedError, PairLink
-from doublevm.host.processes import PairProcess
 from doublevm.host.threads import LoopThread, threads
 from doublevm.host.trail import RunEndedError
+from doublevm.host.zygote import spawn
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
@@ -191,7 +191,7 @@ class Enclave:
         if self._core.owner != os.getpid():  # a fork: the pair is the other process's
             self._link, self._loop, self._core.owner = None, None, os.getpid()
         if self._link is None:
-            self._link = PairLink(PairProcess())
+            self._link = PairLink(spawn(self._core.config.kind))
             self._finalizer = weakref.finalize(self, self._link.abandon)
         return self._link
 

@@ -1,73 +1,63 @@
-"""A pair of VM processes as the host holds it: one child, its process group, and two pipes."""
+"""A pair of VM processes as the host holds it: two pipes, and a hold on the parent VM's process.
+
+The parent VM is forked by the zygote and waited for there. It has its own namespace of processes
+where the system allows that, and then everything it has started ends with it; elsewhere the zygote
+ends its process group.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
-import subprocess
+import threading
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from doublevm.errors import EngineUnavailable
-from doublevm.launch import python_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-PARENT_MODULE: Final = "doublevm.parent.__main__"
 
 GOODBYE_SECONDS: Final = 0.5
 """How long a parent VM has to end by itself once its pipe is closed; then it is killed."""
 
 
-def parent_command(read_fd: int, write_fd: int) -> list[str]:
-    """Return the command of a parent VM that speaks through the two descriptors."""
-    return python_command(PARENT_MODULE, read_fd, write_fd)
-
-
 class PairProcess:
-    """A parent VM and whatever it has started, in a process group of their own.
+    """A parent VM and whatever it has started."""
 
-    A group and not a session: Linux schedules sessions against each other as equals, and a guest's
-    lower priority would count for nothing against its host.
-    """
+    def __init__(
+        self,
+        fds: tuple[int, int],
+        pid: int,
+        pidfd: int | None,
+        status: Callable[[int], int | None],
+    ) -> None:
+        """Take over a pair that was just started.
 
-    def __init__(self, command: Callable[[int, int], list[str]] = parent_command) -> None:
-        """Start it: nothing of the host's environment, descriptors or folder goes with it.
-
-        Raises:
-            EngineUnavailable: the process cannot be started.
+        Args:
+            fds: what it writes is read from the first; what it reads is written to the second.
+            pid: the parent VM's, as the one who started it sees it.
+            pidfd: of the same process, where there are any.
+            status: returns how the process of such a pid ended, once it has; None if nobody knows.
         """
-        self.read_fd, parent_writes = os.pipe()
-        parent_reads, self.write_fd = os.pipe()
-        try:
-            self._process = subprocess.Popen(
-                command(parent_reads, parent_writes),
-                pass_fds=(parent_reads, parent_writes),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-                process_group=0,
-            )
-        except OSError as error:
-            os.close(self.read_fd)
-            os.close(self.write_fd)
-            raise EngineUnavailable(f"the parent VM cannot be started: {error}") from error
-        finally:
-            os.close(parent_reads)
-            os.close(parent_writes)
+        self.read_fd, self.write_fd = fds
+        self._pid, self._pidfd, self._status = pid, pidfd, status
         os.set_blocking(self.read_fd, False)
         os.set_blocking(self.write_fd, False)
         self._owner = os.getpid()
+        # A finalizer may come by while this thread holds it.
+        self._lock = threading.RLock()
+        self._over = False
         _open_pairs.add(self)
 
     @property
     def pid(self) -> int:
-        """The parent VM's process id."""
-        return self._process.pid
+        """The parent VM's process id as this process sees it."""
+        if self._pidfd is None:
+            return self._pid
+        text = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text()
+        return int(text.partition("\nPid:")[2].split()[0])
 
     @property
     def ours(self) -> bool:
@@ -75,23 +65,28 @@ class PairProcess:
         return self._owner == os.getpid()
 
     def kill(self) -> None:
-        """Kill the pair at once. From any thread, any number of times, until it is closed."""
-        # Until it is waited for, the leader keeps its process id, and so the group keeps its own.
-        if self._process.returncode is None and self.ours:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        """Kill the pair at once. From any thread, any number of times."""
+        if not self.ours:
+            return
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if self._over:
+                return
+            if self._pidfd is None:
+                os.kill(self._pid, signal.SIGKILL)
+            else:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def close(self, *, kill: bool) -> None:
-        """Hang up, let it end (or kill it), reap it, close the pipes."""
+        """Hang up, let it end (or kill it), wait for that, close the pipes."""
         if kill:
             self.kill()
         self.hang_up()
         try:
             self._wait(None if kill else GOODBYE_SECONDS)
         finally:
-            # Also what a parent VM that died by itself has left behind.
             self.kill()
-            self._process.wait()
+            self._wait(None)
+            self._let_go()
 
     def hang_up(self) -> None:
         """Close the pipes."""
@@ -100,35 +95,31 @@ class PairProcess:
             os.close(self.write_fd)
             os.close(self.read_fd)
 
-    def _wait(self, seconds: float | None) -> None:
-        """Wait for the end without reaping, so that the group stays ours to kill."""
-        if seconds is None:
-            with contextlib.suppress(ChildProcessError):  # somebody else waited for it
-                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            return
-        pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
-        if pidfd is None:
-            return
-        import select  # noqa: PLC0415
-
-        try:
-            poll = select.poll()
-            poll.register(pidfd, select.POLLIN)
-            poll.poll(seconds * 1000)
-        finally:
-            os.close(pidfd)
-
     def exit_status(self) -> str:
         """Say how the parent VM ended, for an error message."""
-        try:
-            info = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-        except ChildProcessError:
-            return "it is gone"
-        if info is None:
+        if not self._wait(GOODBYE_SECONDS):
             return "it closed its pipe"
-        if info.si_code == os.CLD_EXITED:
-            return f"it ended with status {info.si_status}"
-        return f"it was killed by signal {info.si_status}"
+        status = self._status(self._pid)
+        if status is None:
+            return "it is gone"
+        if status < 0:
+            return f"it was killed by signal {-status}"
+        return f"it ended with status {status}"
+
+    def _wait(self, seconds: float | None) -> bool:
+        """Wait for its end, at most so long; return whether it has ended."""
+        if self._pidfd is None:
+            return True  # nobody but the one who forked it could tell
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(None if seconds is None else seconds * 1000))
+
+    def _let_go(self) -> None:
+        with self._lock:
+            self._over = True
+            pidfd, self._pidfd = self._pidfd, None
+        if pidfd is not None:
+            os.close(pidfd)
 
 
 _open_pairs: Final[weakref.WeakSet[PairProcess]] = weakref.WeakSet()

@@ -66,12 +66,11 @@ class NotPreloaded(MetaPathFinder):
         )
 
 
-def preload(packages: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
-    """Import everything, then take the ways to import more away.
+def load(packages: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
+    """Import everything that guests and their errors may need; little is left to do if it is there.
 
     Raises:
         ImportError: one of the packages that the host names cannot be imported.
-        ThreadsError: one of them has started a thread, which a fork would be without.
     """
     sys.path += [folder for folder in folders if folder and folder not in sys.path]
     for name in packages:
@@ -83,6 +82,16 @@ def preload(packages: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
             continue
     for name in CODECS:
         codecs.lookup(name)
+
+
+def preload(packages: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
+    """Import everything, then take the ways to import more away.
+
+    Raises:
+        ImportError: one of the packages that the host names cannot be imported.
+        ThreadsError: one of them has started a thread, which a fork would be without.
+    """
+    load(packages, folders)
     os.environ.clear()
     _close_imports()
     if (threads := len(list(Path("/proc/self/task").iterdir()))) > 1:

@@ -6,7 +6,7 @@ Uid, capabilities, descriptors, priority, death with its parent, no ptrace.
 from __future__ import annotations
 
 import contextlib
-import errno
+import ctypes
 import os
 import signal
 import struct
@@ -34,6 +34,8 @@ _HIGHEST_FD: Final = 2**32 - 1
 _OFTEN_ENOUGH: Final = 4096
 """Descriptors may be above a limit that was lowered after they were opened."""
 
+PR_SET_NAME: Final = 15
+
 FIRST_UID: Final = 1_900_000_000
 """Guests of a root host get uids from here on, one per process: above all ranges that systemd's
 uid documentation assigns, and 4,194,304 (the largest pid) below the end of what is unassigned."""
@@ -45,7 +47,8 @@ GUEST_NICENESS: Final = 10
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent process ends.
 
-    Call it after the last change of uid, which clears the setting.
+    Call it after the last change of uid, which clears the setting. ``parent`` is its pid as it is
+    seen from here: 0 if it is outside of this process's namespace of pids.
     """
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the setting was made
@@ -78,8 +81,7 @@ def drop_capabilities() -> None:
     Raises:
         OSError: the kernel refused.
     """
-    with contextlib.suppress(PermissionError):  # without CAP_SETPCAP, there is no way back either
-        _empty_bounding_set()
+    _empty_bounding_set()
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     # struct __user_cap_header_struct, then two of struct __user_cap_data_struct
     syscall("capset", struct.pack("Ii", CAPABILITY_VERSION_3, 0), bytes(24))
@@ -93,6 +95,13 @@ def close_all_but(fds: Iterable[int]) -> None:
         _close_range(start, fd - 1)
         start = fd + 1
     _close_range(start, _HIGHEST_FD)
+
+
+def name_process(name: str) -> None:
+    """Have ``ps`` and ``top`` show this name, of 15 characters at most: on Linux."""
+    if sys.platform == "linux":
+        text = ctypes.create_string_buffer(name.encode()[:15])
+        prctl(PR_SET_NAME, ctypes.addressof(text))
 
 
 def lower_priority() -> None:
@@ -109,13 +118,19 @@ def take_own_uid() -> int | None:
     """
     if sys.platform != "linux" or os.geteuid() != 0:
         return None
-    uid = FIRST_UID + os.getpid()
+    uid = FIRST_UID + machine_pid()
     if not _is_mapped(uid):
         uid = _highest_mapped()
+    _empty_bounding_set()  # while it may
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     return uid
+
+
+def machine_pid() -> int:
+    """Return this process's pid as /proc has it: in its own namespace, it may be number 1."""
+    return int(Path("/proc/self").readlink().name)
 
 
 def is_sole(uid: int) -> bool:
@@ -146,13 +161,11 @@ def _highest_mapped() -> int:
 
 
 def _empty_bounding_set() -> None:
-    for capability in range(64):
-        try:
+    with contextlib.suppress(OSError):
+        # The first error is that of a number past the last capability; or of one that may not do
+        # so, without CAP_SETPCAP, who has no way back either.
+        for capability in range(64):
             prctl(PR_CAPBSET_DROP, capability)
-        except OSError as error:
-            if error.errno == errno.EINVAL:  # past the last one that this kernel has
-                return
-            raise
 
 
 def _close_range(first: int, last: int) -> None:

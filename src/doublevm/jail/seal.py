@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from doublevm.jail.identity import (
     allow_inspection,
     die_with_parent,
+    drop_capabilities,
     forbid_inspection,
     is_sole,
     take_own_uid,
@@ -29,7 +30,7 @@ if sys.platform == "linux":
     from doublevm.jail import filters, landlock, namespaces, seccomp
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from doublevm.jail.rlimits import InUse
 
@@ -42,14 +43,22 @@ PARENT_DATA: Final = 512 * 1024 * 1024
 of their own and stay far below."""
 
 
+def enter_namespaces(mechanisms: Collection[str]) -> Callable[[], None]:
+    """Move a parent VM into namespaces of its own; return what takes its files away later.
+
+    First of all, while it may still do so.
+    """
+    return namespaces.enter() if "namespaces" in mechanisms else _keep_the_root
+
+
 def confine_for_start(mechanisms: Collection[str], programs: Collection[str]) -> None:
     """Confine a parent VM that still has to start a worker, which inherits all of it.
 
     ``programs`` are the only ones that can be executed from now on.
     """
-    take_own_uid()  # first, while it still may be changed
+    take_own_uid()  # while it still may be changed
     if "namespaces" in mechanisms:
-        namespaces.leave_the_network()
+        drop_capabilities()
     # A process that has changed its uid may not look at its own descriptors in /proc, and the
     # worker is executed through one of them.
     allow_inspection()
@@ -60,8 +69,10 @@ def confine_for_start(mechanisms: Collection[str], programs: Collection[str]) ->
         seccomp.install(filters.STARTING)
 
 
-def take_files_away(mechanisms: Collection[str]) -> None:
+def take_files_away(mechanisms: Collection[str], swap_root: Callable[[], None]) -> None:
     """Leave a parent VM whose worker runs no file, not even those that tell what the worker uses.
+
+    ``swap_root`` is what ``enter_namespaces`` returned; it is the worker's root folder as well.
 
     Its later threads inherit this; the worker and the threads of its client have what
     ``confine_for_start`` left them.
@@ -69,6 +80,7 @@ def take_files_away(mechanisms: Collection[str]) -> None:
     if "landlock" in mechanisms:
         # The worker is outside of this domain, and has to be killed now and then.
         landlock.restrict(may_signal=True)
+    swap_root()
 
 
 def seal_parent(mechanisms: Collection[str], before: InUse) -> None:
@@ -86,7 +98,8 @@ def seal_parent(mechanisms: Collection[str], before: InUse) -> None:
 def seal_template(mechanisms: Collection[str], parent: int) -> None:
     """Seal a template: from now on it can fork, and nothing else.
 
-    The change of uid clears the parent-death signal, so that is set after it.
+    ``parent`` is the parent VM's pid, or 0 if that is outside of its namespace of pids. The change
+    of uid clears the parent-death signal, so that is set after it.
     """
     own = take_own_uid()
     die_with_parent(parent)
@@ -126,6 +139,10 @@ def seal_guest(
     forbid_new_resources()
     if ready is not None:
         ready.install()
+
+
+def _keep_the_root() -> None:
+    """Do nothing, where there are no namespaces."""
 
 
 def _loaders() -> list[str]:

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def reason_against(attempt: Callable[[], None]) -> str | None:
+def reason_against(attempt: Callable[[], None], fork: Callable[[], int] = os.fork) -> str | None:
     """Run ``attempt`` in a forked child; return the reason it failed for, or None."""
     read_fd, write_fd = os.pipe()
     with warnings.catch_warnings():
         # Python warns of forking with threads; this child takes no lock that one may be holding.
         warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+        pid = fork()
     if pid == 0:
         _report(attempt, write_fd)
     os.close(write_fd)

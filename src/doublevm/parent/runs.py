@@ -41,6 +41,7 @@ class ParentVM:
         watchdog: Watchdog,
         engines: Mapping[f.EngineName, Engine],
         configure: f.Configure,
+        confinement: Confinement,
     ) -> None:
         """Know the tools; no engine is started before it is needed."""
         self._host, self._watchdog, self._engines = host, watchdog, engines
@@ -53,7 +54,7 @@ class ParentVM:
             patience=patience,
         )
         self._session: Engine | None = None
-        self._no_cpython = _why_no_cpython(configure)
+        self._no_cpython = _why_no_cpython(configure, confinement)
 
     def serve(self) -> None:
         """Take what the host sends, for ever."""
@@ -145,9 +146,8 @@ class ParentVM:
             self._session = None
 
 
-def _why_no_cpython(configure: f.Configure) -> str:
+def _why_no_cpython(configure: f.Configure, confinement: Confinement) -> str:
     weakest = configure.engines.get("cpython")
     if weakest is None:
         return "this security level keeps from engine='auto'"
-    lacks = Confinement(configure.missing or {}).lacks(Rung(weakest))
-    return f"this machine cannot confine well enough ({lacks})"
+    return f"this machine cannot confine well enough ({confinement.lacks(Rung(weakest))})"

@@ -74,14 +74,8 @@ class Configure(Frame, frozen=True, tag="configure", kw_only=True):
     engines: dict[EngineName, Literal[0, 1, 2, 3, 4]]
     """What to have ready, each with the weakest rung of confinement that it may run on: none other
     can be started once the parent VM is sealed."""
-    missing: dict[Name, str] | None
-    """Mechanisms of confinement that do not work here, with the reasons; None to try them."""
     monty_binary: str | None
     """Where the monty worker is installed."""
-    packages: tuple[Name, ...]
-    """Modules that the cpython engine imports beside the standard ones."""
-    folders: tuple[str, ...]
-    """Where those are found."""
     validation: Validation | None
     """What is judged; None if judging is switched off."""
 

@@ -75,10 +75,7 @@ def test_shapes_of_every_kind_reach_the_parent() -> None:
         tools=(spec,),
         catch_all=True,
         engines={"monty": 1},
-        missing=None,
         monty_binary="/m",
-        packages=(),
-        folders=(),
         validation=None,
     )
     assert f.decode_host_frame(encode_frame(frame)) == frame

@@ -1,21 +1,20 @@
 """The process of a cpython inner VM: a template that is prepared once, and the guests it forks.
 
-Started by the parent VM with two pairs of descriptors: one for its orders, one that each guest in
-turn speaks through.
+Forked by the parent VM before that knows anything, with two pairs of descriptors: one for orders,
+one that each guest in turn speaks through.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from doublevm.inner.guest import Guest
 from doublevm.inner.pipe import ParentGoneError, ParentPipe
 from doublevm.inner.preload import preload
 from doublevm.inner.template import Template
-from doublevm.jail.identity import die_with_parent
+from doublevm.jail.identity import die_with_parent, name_process
 from doublevm.jail.rlimits import InUse, memory_in_use
 from doublevm.jail.seal import guest_filter, seal_guest, seal_template
 from doublevm.wire.inner_frames import Prepared, Start
@@ -23,20 +22,43 @@ from doublevm.wire.template_frames import Failed, Fork
 from doublevm.wire.template_frames import Prepared as TemplatePrepared
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import NoReturn
 
     from doublevm.jail.seccomp import Filter
 
 
-def main() -> NoReturn:
-    """Prepare, then fork guests until the parent VM hangs up."""
-    orders, reports, guest_reads, guest_writes, parent = (int(each) for each in sys.argv[1:6])
+class TemplateEnds(NamedTuple):
+    """A template's ends of its pipes."""
+
+    orders: int
+    reports: int
+    guest_reads: int
+    guest_writes: int
+
+
+def be_template(
+    ends: TemplateEnds,
+    parent: int,
+    mechanisms: Sequence[str],
+    packages: Sequence[str],
+    folders: Sequence[str],
+) -> NoReturn:
+    """Prepare, then fork guests until the parent VM hangs up.
+
+    Args:
+        ends: its descriptors; it has no others.
+        parent: the parent VM's pid as it is seen from here.
+        mechanisms: what confines it.
+        packages: modules to import beside the standard ones.
+        folders: where those are found.
+    """
+    name_process("dvm-inner")
     die_with_parent(parent)
-    template = Template(orders, reports, (guest_reads, guest_writes))
-    pipe = ParentPipe(guest_reads, guest_writes)
-    mechanisms = [name for name in sys.argv[6].split(",") if name]
+    template = Template(ends.orders, ends.reports, (ends.guest_reads, ends.guest_writes))
+    pipe = ParentPipe(ends.guest_reads, ends.guest_writes)
     try:
-        preload(sys.argv[8:], sys.argv[7].split("\n"))
+        preload(packages, folders)
         ready, before = guest_filter(mechanisms), memory_in_use()
         seal_template(mechanisms, parent)
     # The border to the host's packages, which may fail in any way.

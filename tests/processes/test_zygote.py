@@ -1,0 +1,227 @@
+"""The zygote: one per host and kind of pair, warm, and gone with whoever it belongs to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+import doublevm
+from doublevm import CPython, Enclave, VMError, tool
+from doublevm.host import zygote
+from doublevm.jail import namespaces
+from tests.support.procfs import Process, all_below, is_alive, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+needs_namespaces = pytest.mark.skipif(namespaces.available() is not None, reason="no namespaces")
+
+
+def zygotes(of: int | None = None) -> list[Process]:
+    """Return those that fork: one that waits for it is above, where there are namespaces."""
+    found = [process for process in all_below(of) if process.is_zygote]
+    waiting = {process.parent for process in found}
+    return [process for process in found if process.pid not in waiting]
+
+
+@pytest.fixture(autouse=True)
+def afresh() -> Iterator[None]:
+    """Begin and end without a zygote."""
+    zygote._end_all()
+    yield
+    zygote._end_all()
+    assert wait_until(lambda: not zygotes())
+
+
+def host(code: str) -> str:
+    """Run a host program; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_all_enclaves_have_the_same_one() -> None:
+    with Enclave(engine="monty") as first, Enclave(engine="cpython") as second:
+        assert not zygotes()
+        first.run("1").unwrap()
+        before = zygotes()
+        second.run("2").unwrap()
+        assert [each.pid for each in zygotes()] == [each.pid for each in before]
+        assert len(before) == 1
+
+
+def test_packages_have_another_one() -> None:
+    with Enclave(engine="cpython") as plain, Enclave(engine=CPython(packages=["this"])) as more:
+        plain.run("1").unwrap()
+        more.run("import this").unwrap()
+        assert len(zygotes()) == 2
+
+
+def test_it_is_warm_before_the_first_enclave() -> None:
+    doublevm.warm_up()
+    (only,) = zygotes()
+    with Enclave(engine="cpython") as enclave:
+        enclave.run("1").unwrap()
+    assert [each.pid for each in zygotes()] == [only.pid]
+
+
+def test_warming_up_names_what_is_wrong_with_a_package() -> None:
+    with pytest.raises(doublevm.ConfigError, match="no module named"):
+        doublevm.warm_up(CPython(packages=["no module named like this"]))
+
+
+@pytest.mark.parametrize("engine", ["monty", "cpython"])
+def test_one_that_was_killed_is_replaced(engine: str) -> None:
+    with Enclave(engine=engine) as enclave:
+        enclave.run("1").unwrap()
+        (first,) = zygotes()
+        os.kill(first.pid, signal.SIGKILL)
+        assert wait_until(lambda: not is_alive(first.pid))
+        assert enclave.run("2").unwrap() == 2
+        with Enclave(engine=engine) as another:
+            assert another.run("3").unwrap() == 3
+        (second,) = zygotes()
+        assert second.pid != first.pid
+
+
+@needs_namespaces
+def test_one_that_was_killed_takes_its_pairs_along() -> None:
+    below: list[Process] = []
+
+    @tool
+    def kill_it() -> None:
+        (first,) = zygotes()
+        below.extend(all_below(first.pid))
+        os.kill(first.pid, signal.SIGKILL)
+
+    with Enclave(engine="cpython", tools=[kill_it]) as enclave:
+        with pytest.raises(VMError):
+            enclave.run("kill_it()\nwhile True: pass")
+        assert len(below) == 3
+        assert wait_until(lambda: not any(is_alive(each.pid) for each in below))
+        assert enclave.run("1").unwrap() == 1
+
+
+def test_a_fork_of_the_host_has_its_own() -> None:
+    printed = host("""
+        import os
+        from doublevm import Enclave
+        from doublevm.host import zygote
+
+        def mine():
+            return [each._process.pid for each in zygote._zygotes.values()]
+
+        with Enclave(engine="monty") as enclave:
+            enclave.run("1").unwrap()
+            before = mine()
+            pid = os.fork()
+            if pid == 0:
+                assert not mine()
+                assert enclave.run("2").unwrap() == 2
+                assert mine() and mine() != before
+                zygote._end_all()
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            assert enclave.run("3").unwrap() == 3
+            assert mine() == before
+    """)
+    assert printed == ""
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_multiprocessing(tmp_path: Path, method: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import multiprocessing
+        from doublevm import Enclave
+
+        def double(number):
+            with Enclave(engine="monty", inputs={{"n": number}}) as enclave:
+                return enclave.run("2 * n").unwrap()
+
+        if __name__ == "__main__":
+            assert double(1) == 2
+            with multiprocessing.get_context({method!r}).Pool(2) as pool:
+                assert pool.map(double, range(4)) == [0, 2, 4, 6]
+            assert double(2) == 4
+    """)
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_threads_may_all_be_the_first() -> None:
+    results: list[int] = []
+
+    def run(number: int) -> None:
+        with Enclave(engine="monty", inputs={"n": number}) as enclave:
+            results.append(enclave.run("n").unwrap())
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == list(range(8))
+    assert len(zygotes()) == 1
+
+
+def test_a_host_that_is_killed_leaves_nothing() -> None:
+    code = """
+        import os, signal
+        from doublevm import Enclave, tool
+
+        @tool
+        def die() -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        Enclave(tools=[die], engine="cpython").run("die()")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert wait_until(lambda: not all_below()), all_below()
+
+
+def test_it_has_nothing_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOUBLEVM_TEST_MARKER", "a secret of the host")
+    zygote.warm_up()
+    (only,) = zygotes()
+    assert b"MARKER" not in (only.folder / "environ").read_bytes()
+    links = [str(each.readlink()) for each in (only.folder / "fd").iterdir()]
+    assert {link.partition(":")[0] for link in links} <= {"/dev/null", "socket", "pipe"}
+    assert str((only.folder / "cwd").readlink()) == "/"
+
+
+@pytest.mark.parametrize("cut", [1, 3])
+def test_an_answer_nobody_waited_for_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    """A host interrupted while it waited: its next request gets its own answer."""
+    zygote.warm_up()
+    (held,) = zygote._zygotes.values()
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(cut):
+        with monkeypatch.context() as patch:
+            patch.setattr(held, "_receive", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                held.spawn(None)
+    with Enclave(engine="monty") as enclave:
+        assert enclave.run("1").unwrap() == 1
