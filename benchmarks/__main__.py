@@ -37,7 +37,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", metavar="NAMES", help="groups, or beginnings of scenarios' names"
     )
-    parser.add_argument("--rounds", type=int, default=7, help="samples of each; 7")
+    parser.add_argument("--rounds", type=int, default=5, help="samples of each; 5")
     parser.add_argument("--quick", action="store_true", help="2 rounds, without what takes long")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all samples to it")
     return parser.parse_args(arguments)
@@ -62,7 +62,7 @@ def judged(rounds: int) -> Samples:
     """Measure judging, as ``judging.py`` does, a row of samples each round."""
     samples = Samples(JUDGED.floor, JUDGED.unit)
     with judging.long_histories():
-        for _ in range(rounds):
+        for _ in range(min(rounds, JUDGED.max_rounds)):
             for row in judging.measure(judging.SAMPLES):
                 name = f"{row['history']:,} before it"
                 samples.by_contender.setdefault(name, []).append(row["built_in"] / 1e6)

@@ -11,33 +11,43 @@ _FIELDS: Final = {"uss": ("Private_Clean", "Private_Dirty", "Private_Hugetlb"), 
 """USS is what would be freed if the process ended; PSS adds its share of what it has in common."""
 
 
-def memory(pid: int, metric: str) -> int:
-    """Return the bytes of a process, from /proc/PID/smaps_rollup; 0 if it has gone."""
+def memory(pid: int) -> dict[str, int]:
+    """Return USS and PSS of a process, from /proc/PID/smaps_rollup; nothing if it has gone."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
-        return 0
+        return dict.fromkeys(_FIELDS, 0)
     rows = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    return _KIB * sum(rows[name] for name in _FIELDS[metric])
+    return {name: _KIB * sum(rows[part] for part in parts) for name, parts in _FIELDS.items()}
 
 
-def memory_of_this(metric: str) -> int:
+def memory_of_this() -> dict[str, int]:
     """Return the bytes of this process."""
-    return memory(os.getpid(), metric)
+    return memory(os.getpid())
 
 
-def memory_below(metric: str) -> int:
+def memory_below() -> dict[str, int]:
     """Return the bytes of all processes below this one: parent VMs, templates, guests, workers."""
-    return sum(memory(pid, metric) for pid in started_below())
+    each = [memory(pid) for pid in started_below()]
+    return {name: sum(one[name] for one in each) for name in _FIELDS}
 
 
-def cpu_by_role() -> dict[str, float]:
-    """Return the seconds of CPU time that host, parent VM and inner VM have taken."""
-    below = started_below()
-    taken = {"host": cpu_time(os.getpid()), "parent VM": 0.0, "inner VM": 0.0}
-    for pid in below:
-        taken["inner VM" if pid == below[-1] else "parent VM"] += cpu_time(pid)
-    return taken
+class CpuWatch:
+    """The CPU time that host, parent VM and inner VM take from now on."""
+
+    def __init__(self) -> None:
+        """Begin: what started last is the inner VM, what started before it the parent VM."""
+        self._below = started_below()
+        self._before = {pid: cpu_time(pid) for pid in self._below}
+        # Last, and read first below: looking takes this process's own time.
+        self._own = cpu_time(os.getpid())
+
+    def taken(self, role: str) -> float:
+        """Return the seconds of ``host``, ``parent VM`` or ``inner VM``."""
+        if role == "host":
+            return cpu_time(os.getpid()) - self._own
+        those = self._below[-1:] if role == "inner VM" else self._below[:-1]
+        return sum(cpu_time(pid) - self._before[pid] for pid in those)
 
 
 def cpu_time(pid: int) -> float:

@@ -157,6 +157,7 @@ JUDGED: Final = Scenario(
     "judging",
     "10 before it",
     ("1,000 before it", "100,000 before it"),
+    max_rounds=3,
 )
 """Measured in this process, by ``judging.py``: what is compared are lengths of the history."""
 

@@ -99,7 +99,8 @@ def groups(found: Mapping[str, Samples]) -> Iterator[Group]:
 def _group(title: str, scenarios: Sequence[Scenario], found: Mapping[str, Samples]) -> Group:
     head = ["", *(each.title for each in scenarios)]
     made = Group(title, [head], [head], [])
-    for name in dict.fromkeys(name for each in scenarios for name in each.everybody):
+    floors = [each.floor for each in scenarios]
+    for name in dict.fromkeys([*floors, *(name for each in scenarios for name in each.contenders)]):
         samples = [found[each.name] for each in scenarios]
         marks = [_note(each.missing.get(name), made.notes) for each in samples]
         medians = [amount(each.median(name), each.unit) for each in samples]

@@ -78,9 +78,9 @@ class Echo(Contender):
 
     @staticmethod
     def _share(chain: floor.EchoChain, scenario: Scenario) -> float:
-        before = procfs.cpu_by_role()[scenario.program]
+        watch = procfs.CpuWatch()
         chain.trips(scenario.times, scenario.size)
-        return (procfs.cpu_by_role()[scenario.program] - before) / scenario.times
+        return watch.taken(scenario.program) / scenario.times
 
     def _crowd(self, size: int) -> float:
         with ExitStack() as stack:
