@@ -49,8 +49,9 @@ def _panel(ax: Any, title: str, names: list[str], samples: Samples) -> None:
     ax.axvline(1.0, color="black", linewidth=0.8)
     ax.set_xlim(left=LEAST)
     for place, (ratio, width) in enumerate(zip(ratios, widths, strict=True)):
-        text = "–" if ratio is None else f" {ratio:.2g}×" if ratio < 100 else f" {ratio:.0f}×"  # noqa: PLR2004
+        text = " –" if ratio is None else f" {ratio:.2g}×" if ratio < 100 else f" {ratio:.0f}×"  # noqa: PLR2004
         ax.text(width, place, text, va="center")
     ax.margins(x=0.3)
+    ax.minorticks_off()
     ax.set_title(title)
     ax.spines[["top", "right"]].set_visible(False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import time
 from contextlib import ExitStack
 from statistics import median
@@ -35,8 +37,15 @@ class Fork(Contender):
     cold = ""
 
     def __init__(self) -> None:
-        """Load that."""
+        """Load that: the more pages a process has, the longer its fork takes."""
         import doublevm.inner.__main__  # noqa: F401, PLC0415
+        from doublevm.inner.preload import IMPORTED_LATE  # noqa: PLC0415
+        from doublevm.module_lists import HARMLESS_MODULES  # noqa: PLC0415
+
+        for name in (*IMPORTED_LATE, *HARMLESS_MODULES):
+            importlib.import_module(name)
+        gc.collect()
+        gc.freeze()
 
     def measure(self, scenario: Scenario) -> float:
         """Return the seconds until the byte, or until the child is reaped."""
