@@ -22,6 +22,10 @@ in interleaved rounds of one run. Compare ratios: they hold on other machines to
   python -m benchmarks --only call,fresh --rounds 9  two scenarios, well measured
   python -m benchmarks --json results.json           all of it, kept for the page
   python -m benchmarks.page results.json --write docs/performance.md
+
+Three questions have commands of their own: benchmarks.judging (what judging costs as the history
+grows), benchmarks.jail (what the system's confinement costs) and benchmarks.ticker (whether an
+event loop keeps its turn while guests burn CPU).
 """
 
 
