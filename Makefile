@@ -116,7 +116,9 @@ bench: build/bench/.ready build/bench-3.13/.ready ## what doublevm costs, beside
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker --engine cpython)
 
-performance: build/bench/.ready ## write docs/performance.md anew, from what make bench has measured
+# Not made from build/bench: making that anew would take the results with it.
+performance: ## write docs/performance.md anew, from what make bench has measured
+	@test -f build/bench/results.json || { echo 'There are no results yet: make bench' >&2; exit 1; }
 	@build/bench/bin/python -m benchmarks.page build/bench/results.json --write docs/performance.md
 
 matrix: setup ## write docs/security/attack-matrix.md anew, from the corpus of attacks

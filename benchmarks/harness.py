@@ -125,7 +125,7 @@ class Workers:
     """The contenders' processes, each started when it is first needed."""
 
     def __init__(self) -> None:
-        self._workers: dict[tuple[str, bool], Worker] = {}
+        self._workers: dict[tuple[str, bool, int], Worker] = {}
 
     def measure(self, contender: str, scenario: Scenario) -> float:
         """Return one sample.
@@ -133,7 +133,8 @@ class Workers:
         Raises:
             UnavailableError: there is none.
         """
-        place = (contender, scenario.one_core)
+        # What a process has once used it may keep: memory is looked at in one that is new.
+        place = (contender, scenario.one_core, scenario.times if scenario.kind == "memory" else 0)
         if place not in self._workers:
             self._workers[place] = Worker(contender, one_core=scenario.one_core)
         try:

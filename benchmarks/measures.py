@@ -129,8 +129,6 @@ _both_metrics: Final[dict[int, dict[str, float]]] = {}
 
 
 def _memory(contender: Contender, number: int) -> dict[str, float]:
-    contender.run(programs.FRESH)
-    contender.close()
     kind = type(contender)
     before = procfs.memory_of_this()
     with ExitStack() as stack:

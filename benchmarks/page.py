@@ -60,7 +60,8 @@ NOTES: Final = {
     "Tool calls, there and back": "A run without calls is taken off, except from the first column:"
     " that one is what a caller of `run` waits for.",
     "Computing in the guest, one turn": "The same program, many turns of it; a run of no turns is"
-    " taken off.",
+    " taken off. Guests of doublevm have a lower priority than their host, so that what else a busy"
+    " machine does slows them more than the others.",
     "Memory of a guest that is alive": "Private (USS) and proportional (PSS) memory of all"
     " processes that a host has started, divided by the guests; for those that have no processes,"
     " what the host itself grew by.",

@@ -23,8 +23,6 @@ PEERS: Final = (
     "subprocess",
 )
 EVERYBODY: Final = DOUBLEVM + PEERS
-LONG: Final = 120.0
-"""Seconds that one sample may take; the slowest one, 100 pairs that start, takes some 20."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def _cpu() -> Iterator[Scenario]:
     everybody = tuple(name for name in EVERYBODY if not name.endswith(("-async", "-run")))
     for name in ("fib", "loops", "strings", "dicts", "json"):
         yield Scenario(
-            f"cpu-{name}", name, "cpu", "cpu", "python", everybody, program=name, times=300
+            f"cpu-{name}", name, "cpu", "cpu", "python", everybody, program=name, times=1000
         )
 
 
@@ -125,7 +123,7 @@ def _crowds() -> Iterator[Scenario]:
             "echo",
             those,
             times=size,
-            max_rounds=3,
+            max_rounds=2,
             quick=size <= 4,  # noqa: PLR2004 - those that take long
         )
 

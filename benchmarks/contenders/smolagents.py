@@ -25,7 +25,7 @@ class Local(Contender):
         "executor.send_tools({})\n"
         "print(executor('1 + 1').output, flush=True)"
     )
-    pace = 0.01
+    pace = 0.003
     cannot: ClassVar = {"gather": _CANNOT}
 
     def __init__(self) -> None:

@@ -35,8 +35,8 @@ BOUNDS = [
     ("fresh-core", "doublevm-monty", "fork", 10, 2.5),
     # 4 to 6
     ("fresh-core", "doublevm-cpython", "fork", 10, 15.0),
-    # 1.0: it computes and never waits
-    ("cpu-fib", "doublevm-cpython", "python", 100, 3.0),
+    # 1.0 on a quiet machine; on a busy one its guest has the lower priority
+    ("cpu-fib", "doublevm-cpython", "python", 100, 4.0),
 ]
 
 
