@@ -40,10 +40,10 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest pytest-3.13 soak fuzz rungs bench matrix mutate lock clean
+.PHONY: help setup demo test check coverage pytest pytest-3.13 soak fuzz rungs bench performance matrix mutate lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.ready ## make .venv, with locked dependencies and doublevm itself
 
@@ -107,11 +107,19 @@ rungs: setup ## every known escape as root, and on a kernel that offers less; so
 	@DOUBLEVM_ALL_ESCAPES=1 $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) \
 	    tests/attacks/test_rungs.py
 
-bench: setup ## what judging and confinement cost, and how an event loop fares beside busy guests
-	@$(BIN)/python benchmarks/judging.py
-	@$(BIN)/python benchmarks/jail.py
-	@$(BIN)/python benchmarks/ticker.py
-	@$(BIN)/python benchmarks/ticker.py --engine cpython
+# OPTIONS='--only call,fresh --rounds 9' narrows it down; OPTIONS=--help lists what there is.
+bench: build/bench/.ready build/bench-3.13/.ready ## what doublevm costs, beside its floors and its peers; a quarter of an hour
+	$(call step,benchmarks)
+	@build/bench/bin/python -m benchmarks --json build/bench/results.json $(OPTIONS)
+	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.judging)
+	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.jail)
+	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker)
+	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker --engine cpython)
+
+# Not made from build/bench: making that anew would take the results with it.
+performance: ## write docs/performance.md anew, from what make bench has measured
+	@test -f build/bench/results.json || { echo 'There are no results yet: make bench' >&2; exit 1; }
+	@build/bench/bin/python -m benchmarks.page build/bench/results.json --write docs/performance.md
 
 matrix: setup ## write docs/security/attack-matrix.md anew, from the corpus of attacks
 	@$(BIN)/python tests/attacks/matrix.py
@@ -131,7 +139,7 @@ COMPILE = build/lock/bin/uv pip compile --quiet $(UPGRADE) --universal --python-
     --custom-compile-command 'make lock'
 
 lock: ## write requirements/*.txt anew (UPGRADE=--upgrade for newer versions)
-	$(call step,requirements/lock.txt; requirements/mutate.txt; requirements/fuzz.txt)
+	$(call step,requirements/lock.txt; requirements/mutate.txt; requirements/fuzz.txt; requirements/bench.txt)
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/python -m pip --quiet --disable-pip-version-check install uv
 	@$(COMPILE) pyproject.toml --extra dev --output-file requirements/lock.txt
@@ -139,6 +147,8 @@ lock: ## write requirements/*.txt anew (UPGRADE=--upgrade for newer versions)
 	    --output-file requirements/mutate.txt
 	@$(COMPILE) requirements/fuzz.in --constraint requirements/lock.txt \
 	    --output-file requirements/fuzz.txt
+	@$(COMPILE) requirements/bench.in --constraint requirements/lock.txt \
+	    --output-file requirements/bench.txt
 
 clean: ## remove everything that these commands made
 	@rm -rf .venv .venv-3.13 build dist mutants $(CACHES)
@@ -174,3 +184,23 @@ build/atheris/.ready: requirements/lock.txt requirements/fuzz.txt
 	@build/atheris/bin/python -m pip --quiet --disable-pip-version-check install \
 	    --require-hashes --only-binary :all: -r requirements/lock.txt -r requirements/fuzz.txt
 	@touch $@
+
+# With doublevm itself. It is compared on one Python with all peers that have wheels for it.
+build/bench/.ready: requirements/lock.txt requirements/bench.txt pyproject.toml
+	$(call step,build/bench: locked dependencies and doublevm)
+	@$(PYTHON) -m venv --clear build/bench
+	@build/bench/bin/python -m pip --quiet --disable-pip-version-check install \
+	    --require-hashes --only-binary :all: -r requirements/lock.txt -r requirements/bench.txt
+	@build/bench/bin/python -m pip --quiet --disable-pip-version-check install \
+	    --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The peers that need a newer Python; without one they are left out, and the tables say so.
+build/bench-3.13/.ready: requirements/bench.txt
+	$(call step,build/bench-3.13: peers that need a newer Python)
+	@python='$(PYTHON_3_13)'; \
+	if [ -z "$$python" ]; then echo 'no Python 3.13 here: pyeryx is left out'; exit 0; fi; \
+	"$$python" -m venv --clear build/bench-3.13 && \
+	build/bench-3.13/bin/python -m pip --quiet --disable-pip-version-check install \
+	    --require-hashes --only-binary :all: -r requirements/bench.txt && \
+	touch $@

@@ -1,0 +1,1 @@
+"""What doublevm costs, beside its floors and its peers: ``python -m benchmarks --help``."""
