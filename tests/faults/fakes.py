@@ -43,8 +43,8 @@ def fake_parent(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
         return fake_command(read_fd, write_fd, *steps)
 
     pair = functools.partial(PairProcess, command)
-    for driver in ("enclave", "aio"):
-        monkeypatch.setattr(f"doublevm.host.{driver}.PairProcess", pair)
+    for module in ("holding", "aioholding"):
+        monkeypatch.setattr(f"doublevm.host.{module}.PairProcess", pair)
 
 
 def fake_inner(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:

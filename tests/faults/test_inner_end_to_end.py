@@ -51,7 +51,7 @@ def host(monkeypatch: pytest.MonkeyPatch, driver: Driver, *steps: str, **options
         folders = "\n".join(package_folders())
         return [sys.executable, "-I", "-S", "-c", BOOT, folders, told, str(read_fd), str(write_fd)]
 
-    for module in ("enclave", "aio"):
+    for module in ("holding", "aioholding"):
         pair = functools.partial(PairProcess, command)
         monkeypatch.setattr(f"doublevm.host.{module}.PairProcess", pair)
     with opened(driver, engine="cpython", **options) as enclave:
