@@ -7,7 +7,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from doublevm.errors import EngineUnavailable, VMCrashed
+from doublevm.errors import EngineUnavailable, VMCrashed, VMError
 from doublevm.host import run as r
 from doublevm.host.aioholding import OwnAsyncPair
 from doublevm.host.aiolink import in_thread
@@ -176,7 +176,7 @@ class AsyncEnclave:
             if link is not None and link.greeted and link.process.ours:
                 link.keeps_guest = False
                 await link.send(f.EndSession())
-        except VMCrashed:  # and its guest with it
+        except VMError:  # it died, or was closed, and its guest with it
             await self._held.drop(kill=True)
         finally:
             self._held.rest()

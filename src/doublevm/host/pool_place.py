@@ -39,7 +39,7 @@ class Growth:
     def after_a_request(self) -> int | None:
         """Return the bytes; None if they cannot or need not be measured now."""
         self._requests += 1
-        if self._first is None or self._requests % MEASURED_EVERY != 1:
+        if self._first is None or (self._requests - 1) % MEASURED_EVERY:
             return None
         now = held(self._pids)
         return None if now is None else now - self._first
