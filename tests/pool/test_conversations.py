@@ -105,14 +105,14 @@ def test_each_has_an_audit_trail_that_verifies(open_pool: Opens) -> None:
     pool = open_pool(tools=TOOLS, max_workers=1)
     results = [pool.run(READ), pool.run(f"{READ}\n{READ}")]
     for result, length in zip(results, (1, 2), strict=True):
-        verify(result.audit)
+        assert verify(result.audit) is None
         assert [record.number for record in result.audit] == list(range(1, length + 1))
         assert {record.run for record in result.audit} == {1}
     with pool.enclave() as enclave:
         enclave.run(READ)
         pool.run(READ)
         enclave.run(READ)
-        verify(enclave.history)
+        assert verify(enclave.history) is None
         assert [(record.number, record.run) for record in enclave.history] == [(1, 1), (2, 2)]
 
 

@@ -55,7 +55,7 @@ def test_a_flood_ends_its_run(
     assert result.error.code == code
     assert result.error.message == "the program sent more than 20 messages within a second"
     assert (result.error.verdict.address if result.error.verdict else None) == address
-    verify(result.audit)
+    assert verify(result.audit) is None
     assert dict(pool.stats.recycled) == {"flood": 1}
     assert pool.run("1").unwrap() == 1
 
@@ -69,7 +69,7 @@ def test_denials_are_messages(open_pool: Opens) -> None:
     assert result.error.code == ErrorCode.OPERATION_DENIED
     assert result.error.operation == "nothing"
     assert len(result.audit) == 21
-    verify(result.audit)
+    assert verify(result.audit) is None
 
 
 def test_what_keeps_to_the_limit_is_no_flood(open_pool: Opens) -> None:
@@ -109,4 +109,4 @@ def test_a_conversation_remembers_what_its_flood_did(open_pool: Opens) -> None:
         assert len(enclave.history) == 21
         assert not enclave.history[-1].verdict.allowed
         assert enclave.run("ping()").success
-        verify(enclave.history)
+        assert verify(enclave.history) is None

@@ -29,7 +29,7 @@ class AsyncCrew:
         """Start nothing yet."""
         self.owner = os.getpid()
         self.loop = asyncio.get_running_loop()
-        self.orphans: deque[LentAsyncPair] = deque()
+        self.orphans: deque[Ticket] = deque()
         """What enclaves that nobody closed have left."""
         self._core = PoolCore(limits, time.monotonic, lambda: AsyncPlace(core))
         self._calm = asyncio.Event()
@@ -39,10 +39,11 @@ class AsyncCrew:
         """Have ``min_workers`` started."""
         self._perform(self._core.warm_up())
 
-    async def ask(self) -> Ticket:
+    def ask(self) -> Ticket:
         """Take a request. Raises ConfigError and PoolRefused, as ``PoolCore.ask`` does."""
         while self.orphans:
-            await self.orphans.pop().close()
+            self.drop(orphan := self.orphans.pop(), "failed")
+            self.leave(orphan, 0)
         ticket = self._core.ask(asyncio.Event())
         self.warm_up()
         return ticket
@@ -159,7 +160,7 @@ class LentAsyncPair:
         crew = self._crew_here()
         if self._ticket is None or self._crew is not crew:
             self._crew, self._runs = crew, 0
-            self._ticket = await crew.ask()
+            self._ticket = crew.ask()
         self._runs += 1
         self.link = await crew.pair(self._ticket)
         return self.link
@@ -190,9 +191,8 @@ class LentAsyncPair:
 
     def abandon(self) -> None:
         """Leave the worker to the next request: this may be any thread, with any lock held."""
-        if self._held_here:
-            assert self._crew is not None
-            self._crew.orphans.append(self)
+        if self._crew is not None and self._ticket is not None:
+            self._crew.orphans.append(self._ticket)
 
     @property
     def _held_here(self) -> bool:

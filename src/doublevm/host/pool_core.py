@@ -8,7 +8,6 @@ back. Every answer is a value, ``Orders``: what the driver has to do now.
 from __future__ import annotations
 
 from collections import Counter, deque
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import ConfigError, PoolRefused
@@ -150,8 +149,8 @@ class PoolCore:
             idle=len(self.idle),
             queued=len(self._waiting),
             started=self._started,
-            recycled=MappingProxyType(dict(self._recycled)),
-            refused=MappingProxyType(dict(self._refused)),
+            recycled=dict(self._recycled),
+            refused=dict(self._refused),
             memory_measured=self.memory_measured,
         )
 

@@ -32,7 +32,7 @@ class Crew:
         """Start nothing yet."""
         self.owner = os.getpid()
         self.loop = HandlerLoop()
-        self.orphans: deque[LentPair] = deque()
+        self.orphans: deque[Ticket] = deque()
         """What enclaves that nobody closed have left; a finalizer may do no more than add to it."""
         self._core = PoolCore(limits, time.monotonic, lambda: Place(core))
         self._lock = threading.Lock()
@@ -49,7 +49,8 @@ class Crew:
     def ask(self) -> Ticket:
         """Take a request. Raises ConfigError and PoolRefused, as ``PoolCore.ask`` does."""
         while self.orphans:
-            self.orphans.pop().close()
+            self.drop(orphan := self.orphans.pop(), "failed")
+            self.leave(orphan, 0)
         with self._lock:
             ticket = self._core.ask(threading.Event())
             orders = self._core.warm_up()
@@ -205,4 +206,4 @@ class LentPair:
     def abandon(self) -> None:
         """Leave the worker to the next request: this may be any thread, with any lock held."""
         if self._ticket is not None:
-            self._crew.orphans.append(self)
+            self._crew.orphans.append(self._ticket)
