@@ -146,3 +146,17 @@ def test_the_first_workers_are_started_ahead(open_pool: Opens) -> None:
     assert len(parent_vms()) == 2
     pool.run("1").unwrap()
     assert pool.stats.started == 2
+
+
+def test_a_run_may_be_its_pairs_only_one(open_pool: Opens) -> None:
+    """For hosts whose conversations must not share a process, whatever is taken over."""
+    served: list[int] = []
+
+    @tool
+    def note() -> None:
+        served.extend(process.pid for process in parent_vms() if process.pid not in served)
+
+    pool = open_pool(tools=[note], max_workers=1, max_executions_per_worker=1)
+    for number in range(1, 4):
+        pool.run("note()").unwrap()
+        assert len(served) == number
