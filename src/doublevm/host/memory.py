@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Final
 
-_PROC: Final = Path("/proc")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 def members(group: int) -> tuple[int, ...]:
     """Return the processes of a process group; empty where the kernel does not tell."""
     try:
-        entries = [entry.name for entry in _PROC.iterdir() if entry.name.isdigit()]
+        names = os.listdir("/proc")  # noqa: PTH208 - Path keeps every name it has ever seen
     except OSError:
         return ()
-    return tuple(int(entry) for entry in entries if _group(entry) == group)
+    return tuple(int(name) for name in names if name.isdigit() and _group(name) == group)
 
 
 def held(pids: tuple[int, ...]) -> int | None:
@@ -28,16 +26,20 @@ def held(pids: tuple[int, ...]) -> int | None:
     total = 0
     try:
         for pid in pids:
-            resident, shared = (_PROC / str(pid) / "statm").read_text().split()[1:3]
+            resident, shared = _read(pid, "statm").split()[1:3]
             total += (int(resident) - int(shared)) * _PAGE
     except (OSError, ValueError):
         return None
     return total if pids else None
 
 
+def _read(pid: int | str, name: str) -> bytes:
+    with open(f"/proc/{pid}/{name}", "rb") as file:  # noqa: PTH123 - as above
+        return file.read()
+
+
 def _group(pid: str) -> int | None:
     try:
-        fields = (_PROC / pid / "stat").read_text().rpartition(")")[2].split()
-        return int(fields[2])
+        return int(_read(pid, "stat").rpartition(b")")[2].split()[2])
     except (OSError, ValueError, IndexError):
         return None
