@@ -4,6 +4,7 @@ PYTHON   ?= python3
 VENV     ?= .venv
 WORKERS  ?= 1
 FRAMES   ?= 1000000
+RUNS     ?= 100000
 EXAMPLE  := examples/wildlife_strikes
 BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
@@ -86,9 +87,11 @@ pytest-3.13: setup
 	if [ -z "$$python" ]; then echo 'no Python 3.13 here: its tests are left out'; exit 0; fi; \
 	$(MAKE) --no-print-directory VENV=.venv-3.13 PYTHON="$$python" pytest
 
-soak: setup ## 1,000 runs of good and bad guests in one process; some minutes
+# RUNS=… for another number of runs of each pool.
+soak: setup ## 1,000 runs of good and bad guests; 100,000 runs over a pool, sync and async; an hour
 	$(call step,soak)
-	@DOUBLEVM_SOAK_RUNS=1000 $(BIN)/python -m pytest --quiet --timeout 1800 tests/soak
+	@DOUBLEVM_SOAK_RUNS=1000 DOUBLEVM_POOL_SOAK_RUNS=$(RUNS) \
+	    $(BIN)/python -m pytest --quiet --timeout 14400 tests/soak
 
 # SEED=… and TARGET=guest|parent|bytes narrow it down; REPLAY=build/fuzz/….json runs one case again.
 # ATHERIS=1: libFuzzer looks at what it reaches, for ever; another number ends it after so many runs.

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
         EngineUnavailable,
         ErrorCode,
         GuestError,
+        PoolRefused,
         ProtocolError,
         VMCrashed,
         VMError,
     )
     from doublevm.history import OperationHistoryEntry
     from doublevm.host.aio import AsyncEnclave, AsyncSession
+    from doublevm.host.aiopool import AsyncEnclavePool
     from doublevm.host.enclave import Enclave, Session
+    from doublevm.host.pool import EnclavePool
+    from doublevm.host.pool_values import PoolStats
     from doublevm.host.warm import warm_up
     from doublevm.levels import SecurityLevel
     from doublevm.limits import Limits
@@ -40,6 +44,7 @@ __version__ = "0.1.0"
 _HOMES: Final = {
     "Allow": "verdict",
     "AsyncEnclave": "host.aio",
+    "AsyncEnclavePool": "host.aiopool",
     "AsyncSession": "host.aio",
     "AuditRecord": "audit",
     "ConfigError": "errors",
@@ -50,12 +55,15 @@ _HOMES: Final = {
     "DoubleVM": "policy",
     "Enclave": "host.enclave",
     "EnclaveError": "errors",
+    "EnclavePool": "host.pool",
     "EngineUnavailable": "errors",
     "ErrorCode": "errors",
     "GuestError": "errors",
     "Limits": "limits",
     "OperationHistoryEntry": "history",
     "ParentValidation": "policy",
+    "PoolRefused": "errors",
+    "PoolStats": "host.pool_values",
     "ProtocolError": "errors",
     "RunResult": "result",
     "RunStats": "result",
@@ -74,6 +82,7 @@ _HOMES: Final = {
 __all__ = [
     "Allow",
     "AsyncEnclave",
+    "AsyncEnclavePool",
     "AsyncSession",
     "AuditRecord",
     "CPython",
@@ -84,12 +93,15 @@ __all__ = [
     "DoubleVM",
     "Enclave",
     "EnclaveError",
+    "EnclavePool",
     "EngineUnavailable",
     "ErrorCode",
     "GuestError",
     "Limits",
     "OperationHistoryEntry",
     "ParentValidation",
+    "PoolRefused",
+    "PoolStats",
     "ProtocolError",
     "RunResult",
     "RunStats",

@@ -5,6 +5,7 @@
     EnclaveError
     ├── ConfigError            the host's mistake, found before any guest code runs
     ├── GuestError             the guest's doing; ``.code`` says which (see ErrorCode)
+    ├── PoolRefused            a pool did not take a request; nothing has run (``.reason``)
     └── VMError                our machinery failed; the guest's answer is unknown
         ├── EngineUnavailable  an engine could not be started
         ├── ConfinementUnavailable  the VMs cannot be confined as the level asks
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from doublevm.verdict import Deny
 
 VM = Literal["parent", "inner"]
+RefusalReason = Literal["full", "timeout", "closed"]
 
 
 class ErrorCode(StrEnum):
@@ -102,6 +104,21 @@ def _rebuild(code: ErrorCode, message: str, state: dict[str, object]) -> GuestEr
     error = GuestError(code, message)
     error.__dict__.update(state)
     return error
+
+
+class PoolRefused(EnclaveError):  # noqa: N818 - what has happened, as the errors below
+    """A pool did not take a request: nothing of its program has run, so it may be sent again."""
+
+    def __init__(self, reason: RefusalReason, message: str) -> None:
+        """Say why, in a word and in a sentence."""
+        super().__init__(message)
+        self.reason = reason
+        """``"full"`` (so many wait already), ``"timeout"`` (no worker came free in time) or
+        ``"closed"`` (the pool was closed meanwhile)."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling with both arguments."""
+        return (type(self), (self.reason, str(self)))
 
 
 class VMError(EnclaveError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from doublevm.confinement import Rung
 from doublevm.errors import ConfigError
 from doublevm.limits import Limits
+from doublevm.pool_limits import PoolLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,8 @@ class LevelSettings:
 
     limits: Limits
     """Limits of a run; explicit ones override field by field."""
+    pool: PoolLimits
+    """Limits of a pool, likewise."""
     full_traceback: bool
     """Whether results carry the guest's full traceback, or only message and line."""
     auto_may_use_cpython: bool
@@ -74,13 +77,33 @@ def _limits(
     )
 
 
+def _pool(workers: int, memory: int, executions: int, queue: int, messages: int) -> PoolLimits:
+    return PoolLimits(
+        min_workers=1,
+        max_workers=workers,
+        memory_limit_per_worker=memory * MIB,
+        max_executions_per_worker=executions,
+        max_queue_size=queue,
+        queue_timeout=30.0,
+        idle_timeout=60.0,
+        max_messages_per_second=messages,
+        graceful_shutdown_timeout=5.0,
+    )
+
+
 def _settings(
-    limits: Limits, monty: Rung, *, traceback: bool = True, auto_cpython: bool = True
+    limits: Limits,
+    pool: PoolLimits,
+    monty: Rung,
+    *,
+    traceback: bool = True,
+    auto_cpython: bool = True,
 ) -> LevelSettings:
     # cpython is confined by the operating system alone, so limits are never enough for it.
     weakest: dict[EngineName, Rung] = {"monty": monty, "cpython": max(monty, Rung.REDUCED)}
     return LevelSettings(
         limits=limits,
+        pool=pool,
         full_traceback=traceback,
         auto_may_use_cpython=auto_cpython,
         weakest=MappingProxyType(weakest),
@@ -89,11 +112,22 @@ def _settings(
 
 _SETTINGS: Final = {
     SecurityLevel.STRICT: _settings(
-        _limits(5.0, 64, 10, 64 * 1024, 100), Rung.FULL, traceback=False, auto_cpython=False
+        _limits(5.0, 64, 10, 64 * 1024, 100),
+        _pool(4, 64, 100, 20, 100),
+        Rung.FULL,
+        traceback=False,
+        auto_cpython=False,
     ),
     SecurityLevel.SECURE: _settings(
-        _limits(15.0, 128, 50, 256 * 1024, 500), Rung.FULL, traceback=False
+        _limits(15.0, 128, 50, 256 * 1024, 500),
+        _pool(8, 128, 500, 50, 500),
+        Rung.FULL,
+        traceback=False,
     ),
-    SecurityLevel.STANDARD: _settings(_limits(30.0, 256, 100, MIB, 1000), Rung.MINIMAL),
-    SecurityLevel.PERMISSIVE: _settings(_limits(60.0, 512, 1000, 10 * MIB, 10_000), Rung.NONE),
+    SecurityLevel.STANDARD: _settings(
+        _limits(30.0, 256, 100, MIB, 1000), _pool(16, 256, 1000, 100, 1000), Rung.MINIMAL
+    ),
+    SecurityLevel.PERMISSIVE: _settings(
+        _limits(60.0, 512, 1000, 10 * MIB, 10_000), _pool(32, 512, 5000, 500, 5000), Rung.NONE
+    ),
 }

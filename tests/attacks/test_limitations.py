@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from doublevm import DoubleVM, Enclave, Limits, tool
+from doublevm import DoubleVM, Enclave, EnclavePool, Limits, tool
 from doublevm.host import zygote
 from doublevm.jail.filters import STARTING, WORKER
 from tests.attacks.outer_jail import available, run_jailed
@@ -259,6 +259,34 @@ def test_the_host_ends_what_the_parent_vm_cannot() -> None:
             everything = [parent.pid, template.pid, *guests]
             assert wait_until(lambda: not any(map(is_alive, everything)))
         assert enclave.run("1 + 1").value == 2
+
+
+# --- pools ------------------------------------------------------------------------------------
+
+
+def parents_of_runs(**options: Any) -> list[int]:
+    """Return the parent VM of each of two conversations, as seen from their only tool."""
+    seen: list[int] = []
+
+    @tool
+    def look() -> None:
+        seen.extend(process.pid for process in parent_vms())
+
+    with EnclavePool(tools=[look], engine="monty", max_workers=1, **options) as pool:
+        for _ in range(2):
+            pool.run("look()").unwrap()
+    return seen
+
+
+@limitation("conversations of a pool follow each other in the same pairs")
+def test_conversations_of_a_pool_share_no_process() -> None:
+    first, second = parents_of_runs()
+    assert first != second
+
+
+def test_control_of_pools_a_pair_for_each_run() -> None:
+    first, second = parents_of_runs(max_executions_per_worker=1)
+    assert first != second
 
 
 # --- the page ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Every option of the double VM has a heading of its own on some page."""
+"""Every option of the double VM and of the pool has a heading of its own on some page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from doublevm import DoubleVM, ParentValidation, SuspiciousPattern
-from tests.docs.pages import PAGES
+from doublevm import DoubleVM, ParentValidation, SecurityLevel, SuspiciousPattern
+from doublevm.pool_limits import PoolLimits
+from tests.docs.pages import PAGES, ROOT
 
 HEADINGS = {
     heading
@@ -18,7 +19,7 @@ HEADINGS = {
 
 OPTIONS = [
     field.name
-    for kind in (DoubleVM, ParentValidation, SuspiciousPattern)
+    for kind in (DoubleVM, ParentValidation, SuspiciousPattern, PoolLimits)
     for field in dataclasses.fields(kind)
 ]
 
@@ -26,3 +27,13 @@ OPTIONS = [
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_has_a_heading(option: str) -> None:
     assert option in HEADINGS
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(PoolLimits), ids=lambda field: field.name)
+def test_the_pools_table_says_what_the_levels_say(field: dataclasses.Field[object]) -> None:
+    page = (ROOT / "docs" / "pool.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| {field.name}\b(, MiB)?.*? \| (.+) \|$", page, re.MULTILINE)
+    assert row
+    unit = 2**20 if row[1] else 1
+    found = [float(cell) * unit for cell in row[2].split(" | ")]
+    assert found == [getattr(level.settings.pool, field.name) for level in SecurityLevel]

@@ -50,8 +50,8 @@ def fake_parent(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
 
 def fork_by(monkeypatch: pytest.MonkeyPatch, command: Callable[[int, int], list[str]]) -> None:
     """Have the enclaves of this test start their parent VMs by a command."""
-    for driver in ("enclave", "aio"):
-        monkeypatch.setattr(f"doublevm.host.{driver}.spawn", lambda _kind: start_pair(command))
+    for module in ("holding", "aioholding"):
+        monkeypatch.setattr(f"doublevm.host.{module}.spawn", lambda _kind: start_pair(command))
 
 
 def fake_inner(*steps: str) -> TemplateProcess:

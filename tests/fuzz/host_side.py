@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from doublevm.host import run as r
 from doublevm.host.conversation import MAX_WAITING_BYTES, Conversation
+from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -57,6 +58,12 @@ class HostSide:
             self._send(memory)
         self.greeted = True
         return True
+
+    def renew(self) -> None:
+        """Come back to the pair after another conversation."""
+        self._send(f.Renew())
+        for memory in self._core.memories():
+            self._send(memory)
 
     def begin(self, *, session: bool) -> None:
         """Send the program."""

@@ -165,6 +165,17 @@ class ParentSide:
         assert self._pipe.result is not None
         return self._pipe.result
 
+    def renew(self) -> None:
+        """Have another conversation in between: it is begun, and then this one again."""
+        self._host.renew()
+        while self._host.sent:
+            frame = self._pipe.receive()
+            if isinstance(frame, f.Renew):
+                self._parent._renew()
+                assert self._parent._monitor.history == ()
+            elif isinstance(frame, f.Remember):
+                self._parent._monitor.remember(from_wire(frame.entries))
+
     def _remember(self) -> None:
         """Take what comes before the program: memories, and answers that were under way."""
         while len(self._host.sent) > 1:

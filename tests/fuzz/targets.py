@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from doublevm import VMError
@@ -54,7 +55,9 @@ def attack_parent_vm(case: Case) -> int:
         while guests.left:
             pair = ParentSide(core, guests)
             with contextlib.suppress(VMError):  # the pair is dropped, as the drivers do
-                for _ in range(RUNS_PER_LIFE):
+                for number in range(RUNS_PER_LIFE):
+                    if number == RUNS_PER_LIFE // 2 and not case.session:
+                        pair.renew()
                     with core.running(session=case.session):
                         finished(pair.run(session=case.session))
     return guests.delivered
@@ -65,7 +68,9 @@ def attack_host(case: Case) -> int:
     core, frames = new_core(case.profile), 0
     with _one_enclave(core, session=case.session) as finished:
         for number, life in enumerate(case.lives):
-            core._runs = number * RUNS_PER_LIFE  # the bytes name the runs, wherever they are
+            core._runs = number * RUNS_PER_LIFE
+            # The bytes name the runs, wherever they are.
+            core._numbers = itertools.count(number * RUNS_PER_LIFE + 1)
             host, chunks = HostSide(core), iter(life)
             with contextlib.suppress(VMError):
                 _listen(core, host, chunks, finished, session=case.session)

@@ -16,6 +16,13 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "STANDARD": (30.0, 256 * MIB, 100, MIB, 1000, 100, True, True),
     "PERMISSIVE": (60.0, 512 * MIB, 1000, 10 * MIB, 10_000, 100, True, True),
 }
+# Workers, bytes a worker may grow by, runs of a worker, queue, messages per second.
+POOLS = {
+    "STRICT": (4, 64 * MIB, 100, 20, 100),
+    "SECURE": (8, 128 * MIB, 500, 50, 500),
+    "STANDARD": (16, 256 * MIB, 1000, 100, 1000),
+    "PERMISSIVE": (32, 512 * MIB, 5000, 500, 5000),
+}
 
 
 def test_there_are_these_four() -> None:
@@ -52,3 +59,18 @@ def test_nothing_else_is_a_level(level: Any) -> None:
     assert str(caught.value) == (
         f"security_level must be one of STRICT, SECURE, STANDARD, PERMISSIVE, not {level!r}"
     )
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_what_a_level_sets_for_a_pool(name: str) -> None:
+    pool = SecurityLevel[name].settings.pool
+    found = (
+        pool.max_workers,
+        pool.memory_limit_per_worker,
+        pool.max_executions_per_worker,
+        pool.max_queue_size,
+        pool.max_messages_per_second,
+    )
+    assert found == POOLS[name]
+    times = (pool.queue_timeout, pool.idle_timeout, pool.graceful_shutdown_timeout)
+    assert (pool.min_workers, times) == (1, (30.0, 60.0, 5.0))

@@ -42,7 +42,11 @@ class Process:
 
     @property
     def is_parent_vm(self) -> bool:
-        return self.name == PARENT_VM
+        """Whether it is one, and not what one has just forked."""
+        if self.name != PARENT_VM:
+            return False
+        parent = _read(self.parent)
+        return parent is None or parent.name != PARENT_VM
 
     @property
     def is_inner_vm(self) -> bool:

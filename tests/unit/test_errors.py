@@ -15,6 +15,7 @@ from doublevm import (
     EngineUnavailable,
     ErrorCode,
     GuestError,
+    PoolRefused,
     ProtocolError,
     VMCrashed,
     VMError,
@@ -32,6 +33,7 @@ GUEST = GuestError(
 ERRORS: list[EnclaveError] = [
     GUEST,
     ConfigError("x"),
+    PoolRefused("full", "x"),
     VMError("x"),
     EngineUnavailable("x"),
     VMCrashed("inner", "x"),

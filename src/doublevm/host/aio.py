@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from doublevm.errors import EngineUnavailable, VMCrashed
+from doublevm.errors import EngineUnavailable, VMCrashed, VMError
 from doublevm.host import run as r
-from doublevm.host.aiolink import AsyncPairLink, in_thread, start_pair
-from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
-from doublevm.host.zygote import spawn
+from doublevm.host.aioholding import OwnAsyncPair
+from doublevm.host.aiolink import in_thread
+from doublevm.host.core import START_SECONDS, EnclaveCore, settings
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
+    from doublevm.host.aioholding import AsyncHolding
+    from doublevm.host.aiolink import AsyncPairLink
     from doublevm.host.handlers import Invocation
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
@@ -52,19 +53,27 @@ class AsyncEnclave:
         inputs: dict[str, Any] | None = None,
     ) -> None:
         """Check the options, which are those of Enclave; start nothing yet."""
-        self._core = EnclaveCore(
-            settings(
-                tools=tools,
-                tool_handler=tool_handler,
-                security_level=security_level,
-                limits=limits,
-                double_vm=double_vm,
-                engine=engine,
-                inputs=inputs,
-            )
+        config = settings(
+            tools=tools,
+            tool_handler=tool_handler,
+            security_level=security_level,
+            limits=limits,
+            double_vm=double_vm,
+            engine=engine,
+            inputs=inputs,
         )
-        self._link: AsyncPairLink | None = None
-        self._finalizer: weakref.finalize[[], AsyncEnclave] | None = None
+        self._begin(EnclaveCore(config), OwnAsyncPair(config.kind))
+
+    @classmethod
+    def _holding(cls, core: EnclaveCore, held: AsyncHolding) -> Self:
+        """Return an enclave that holds its pair in another way."""
+        enclave = cls.__new__(cls)
+        enclave._begin(core, held)  # noqa: SLF001 - this class's own
+        return enclave
+
+    def _begin(self, core: EnclaveCore, held: AsyncHolding) -> None:
+        self._core, self._held = core, held
+        weakref.finalize(self, held.abandon)
 
     async def run(
         self,
@@ -101,9 +110,7 @@ class AsyncEnclave:
     async def close(self) -> None:
         """End the enclave's processes. Safe to call twice."""
         self._core.close()
-        if self._link is not None:
-            self._link.wake(closed_under_way())
-        await self._drop(kill=False)
+        await self._held.close()
 
     async def __aenter__(self) -> Self:
         """Return the enclave; it starts with its first run."""
@@ -120,6 +127,10 @@ class AsyncEnclave:
 
     # --- driving ------------------------------------------------------------------------------
 
+    @property
+    def _link(self) -> AsyncPairLink | None:
+        return self._held.link
+
     async def _run(
         self,
         program: str,
@@ -130,15 +141,22 @@ class AsyncEnclave:
     ) -> RunResult:
         with self._core.running(session=session):
             host_run = self._core.host_run(program, inputs, on_output, session=session)
-            link = await self._live_link()
-            idle = link.greeted and not link.keeps_guest
             try:
-                return await self._drive(link, host_run, session=session)
-            except VMCrashed:
-                if not idle or host_run.has_started:
-                    raise
-            # The pair died between two runs, when nothing could be lost.
-            return await self._drive(await self._live_link(), host_run, session=session)
+                return await self._run_on_pair(host_run, session=session)
+            finally:
+                if not session:
+                    self._held.rest()
+
+    async def _run_on_pair(self, host_run: r.HostRun, *, session: bool) -> RunResult:
+        link = await self._held.live()
+        idle = link.greeted and not link.keeps_guest
+        try:
+            return await self._drive(link, host_run, session=session)
+        except VMCrashed:
+            if not idle or host_run.has_started:
+                raise
+        # The pair died between two runs, when nothing could be lost.
+        return await self._drive(await self._held.live(), host_run, session=session)
 
     async def _drive(self, link: AsyncPairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
         driver = _AsyncDriver(link, host_run, self._core)
@@ -149,42 +167,19 @@ class AsyncEnclave:
         finally:
             if not driver.ended_well:
                 link.process.kill()
-                await self._drop(kill=True)
-
-    async def _live_link(self) -> AsyncPairLink:
-        if self._core.owner != os.getpid():  # a fork: the pair is the other process's
-            self._link, self._core.owner = None, os.getpid()
-        if self._link is not None and self._link.loop is not asyncio.get_running_loop():
-            await self._drop(kill=True)
-        if self._link is None:
-            process = await start_pair(lambda: spawn(self._core.config.kind))
-            if self._core.closed:
-                process.close(kill=True)
-                raise closed_under_way()
-            self._link = AsyncPairLink(process)
-            self._finalizer = weakref.finalize(self, self._link.abandon)
-        return self._link
-
-    async def _drop(self, *, kill: bool) -> None:
-        link, self._link = self._link, None
-        if self._finalizer is not None:
-            self._finalizer.detach()
-        if link is None or self._core.owner != os.getpid():
-            return
-        if kill:
-            link.close(kill=True)
-        else:
-            link.stop_listening()
-            await in_thread(lambda: link.close(kill=False))
+                await self._held.drop(kill=True, why=host_run.fault)
 
     async def _end_session(self) -> None:
         self._core.close_session()
-        if self._link is not None and self._link.greeted and self._link.process.ours:
-            self._link.keeps_guest = False
-            try:
-                await self._link.send(f.EndSession())
-            except VMCrashed:  # and its guest with it
-                await self._drop(kill=True)
+        link = self._held.link
+        try:
+            if link is not None and link.greeted and link.process.ours:
+                link.keeps_guest = False
+                await link.send(f.EndSession())
+        except VMError:  # it died, or was closed, and its guest with it
+            await self._held.drop(kill=True)
+        finally:
+            self._held.rest()
 
 
 class AsyncSession:
@@ -250,12 +245,13 @@ class _AsyncDriver:
                 task.cancel()
 
     async def _greet(self) -> None:
-        if not self._link.greeted:
-            await self._link.send(self._core.configure())
-            self._core.check_ready(await self._link.next())
-            for memory in self._core.memories():
-                await self._link.send(memory)
-            self._link.greeted = True
+        link, core = self._link, self._core
+        if not link.greeted:
+            await link.send(core.configure())
+            link.confinement = core.check_ready(await link.next())
+            link.greeted = True
+        for frame in core.opening(link):
+            await link.send(frame)
 
     async def _steps(self) -> RunResult:
         steps = self._run.steps()
@@ -293,7 +289,7 @@ class _AsyncDriver:
             raise
         # The border of the task: a SystemExit, say, is raised where run() was awaited.
         except BaseException as error:  # noqa: BLE001
-            self._link.wake(error)
+            self._link.wake(r.Escaped(invocation.run, error))
 
     async def _invoke(self, invocation: Invocation) -> r.Finished:
         began = time.monotonic()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from doublevm.confinement import Confinement
     from doublevm.host.processes import PairProcess
 
 CHUNK: Final = 256 * 1024
@@ -34,6 +35,8 @@ class AsyncPairLink:
         """Whether the parent VM has been configured."""
         self.keeps_guest = False
         """Whether a session's guest lives in the pair."""
+        self.confinement: Confinement | None = None
+        self.serves: object = None
         self._conversation = Conversation()
         self._arrivals: deque[Any] = deque()
         self._waiter: asyncio.Future[None] | None = None

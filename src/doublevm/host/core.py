@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import keyword
-import os
+import itertools
 import time
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, get_args
 
 from doublevm.confinement import WARN_BELOW, Confinement, Rung
 from doublevm.engine import CPython
@@ -16,7 +15,9 @@ from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
 from doublevm.host.confinement import note_missing
 from doublevm.host.handlers import Handlers
+from doublevm.host.meter import Meter
 from doublevm.host.policy import misnamed, validation_frame
+from doublevm.host.programs import check_inputs, check_source, encode_inputs
 from doublevm.host.run import HostRun
 from doublevm.host.trail import Trail
 from doublevm.host.zygote import Kind
@@ -27,7 +28,7 @@ from doublevm.limits import Limits
 from doublevm.policy import DoubleVM, ParentValidation
 from doublevm.shapes import brief
 from doublevm.wire import frames as f
-from doublevm.wire.codec import MAX_VALUE_BYTES, CodecError, encode
+from doublevm.wire.codec import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,9 +38,6 @@ START_SECONDS: Final = 30.0
 """How long the VMs may take to start; a loaded machine needs a few, a broken one for ever."""
 
 _CLOSED: Final = "the enclave is closed; make a new one"
-
-MAX_SOURCE_BYTES: Final = MAX_VALUE_BYTES
-"""Longest program accepted, in bytes of UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ def settings(
     choice = _engine(engine)
     handlers = Handlers(tools, tool_handler)
     checked = check_inputs(inputs, handlers)
-    _encoded(checked)
+    encode_inputs(checked)
     complete = (limits or Limits()).over(level.settings.limits)
     double_vm = double_vm or DoubleVM()
     validation = _validation(double_vm, handlers)
@@ -157,33 +155,18 @@ def _validation(double_vm: DoubleVM, handlers: Handlers) -> f.Validation | None:
     return None
 
 
-def check_inputs(inputs: dict[Any, Any] | None, handlers: Handlers) -> dict[str, Any]:
-    """Return the inputs, or say which cannot be one."""
-    if inputs is None:
-        return {}
-    if not isinstance(inputs, dict):
-        raise ConfigError(f"inputs must be a dict of names and values, not {inputs!r}")
-    taken = {name.replace(":", ".").split(".")[0] for name in handlers.tools} | {"call_tool"}
-    for name in inputs:
-        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-            raise ConfigError(f"inputs: {name!r} cannot be a variable's name")
-        if name.startswith("__"):
-            raise ConfigError(f"inputs: {name!r} is a name that Python keeps; choose another")
-        if name in taken:
-            raise ConfigError(f"inputs: {name!r} is the name of a tool; choose another")
-    return dict(inputs)
-
-
-def _encoded(inputs: dict[str, Any]) -> bytes:
-    try:
-        return encode(inputs, "inputs")
-    except CodecError as error:
-        raise ConfigError(str(error)) from None
-
-
 def closed_under_way() -> VMError:
     """Return what a run ends with when its enclave is closed meanwhile."""
     return VMError("the enclave was closed during the run; its outcome is unknown")
+
+
+class Served(Protocol):
+    """A link to a pair, as far as it matters whom the pair serves."""
+
+    confinement: Confinement | None
+    """What confines it, once it has been greeted."""
+    serves: object
+    """The identity of the conversation that its monitor knows; None for none yet."""
 
 
 class EnclaveCore:
@@ -193,11 +176,30 @@ class EnclaveCore:
         """Begin an enclave's life."""
         self.config = config
         self.trail = Trail()
-        self.owner = os.getpid()
         self.confinement: Confinement | None = None
+        self.identity = object()
+        """Told from every other conversation's by identity; keeps nothing of this one alive."""
+        self.max_messages: int | None = None
+        """Frames a guest may send in a second; None for any number."""
         self._warned = False
         self._runs = 0
+        self._numbers = itertools.count(1)
         self._busy = self._closed = self._in_session = False
+
+    def conversation(self, max_messages: int) -> EnclaveCore:
+        """Return another conversation that the same pairs may serve.
+
+        INVARIANT: the frames of no two runs that a pair may serve have the same number. An answer
+        that comes late would else be taken for one to a guest of somebody else.
+        """
+        core = EnclaveCore(self.config)
+        core.max_messages, core._numbers = max_messages, self._numbers
+        return core
+
+    @property
+    def in_session(self) -> bool:
+        """Whether a session is open."""
+        return self._in_session
 
     @property
     def closed(self) -> bool:
@@ -263,14 +265,14 @@ class EnclaveCore:
             ConfigError: one is wrong.
         """
         config = self.config
-        source = _source(program)
+        source = check_source(program)
         merged = config.inputs | check_inputs(inputs, config.handlers)
         if on_output is not None and not callable(on_output):
             raise ConfigError(f"on_output must be a function (stream, text), not {on_output!r}")
-        encoded = _encoded(merged)
+        encoded = encode_inputs(merged)
         self._runs += 1
         frame = f.Run(
-            self._runs,
+            next(self._numbers),
             source,
             encoded,
             config.engine,
@@ -287,6 +289,8 @@ class EnclaveCore:
             clock=time.monotonic,
             on_output=on_output,
             confinement=lambda: self.confinement,
+            number=self._runs,
+            meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
         )
 
     def configure(self) -> f.Configure:
@@ -302,8 +306,8 @@ class EnclaveCore:
             validation=config.validation,
         )
 
-    def check_ready(self, ready: f.Ready | f.Unconfined) -> None:
-        """Look at what a new pair says of itself.
+    def check_ready(self, ready: f.Ready | f.Unconfined) -> Confinement:
+        """Look at what a new pair says of itself; return what confines it.
 
         Raises:
             ConfinementUnavailable: it is confined less than the level asks for.
@@ -327,6 +331,17 @@ class EnclaveCore:
                 "`doublevm doctor` says"
             )
         self._warn(confinement)
+        return confinement
+
+    def opening(self, link: Served) -> Iterator[f.Renew | f.Remember]:
+        """Return what a pair has to be told before a run; nothing if the last one was ours too."""
+        self.confinement = link.confinement
+        if link.serves is self.identity:
+            return
+        if link.serves is not None:
+            yield f.Renew()
+        link.serves = self.identity
+        yield from self.memories()
 
     def _warn(self, confinement: Confinement) -> None:
         if confinement.rung < WARN_BELOW and not self._warned:
@@ -366,15 +381,3 @@ class EnclaveCore:
         """Return what a model should know to write programs for this enclave."""
         config = self.config
         return instructions(config.handlers.tools.values(), config.limits, config.engine)
-
-
-def _source(program: object) -> str:
-    if not isinstance(program, str):
-        raise ConfigError(f"program must be text, not {type(program).__name__}")
-    try:
-        size = len(program.encode())
-    except UnicodeEncodeError:
-        raise ConfigError("program has lone surrogates and cannot be encoded as UTF-8") from None
-    if size > MAX_SOURCE_BYTES:
-        raise ConfigError(f"program has {size:,} bytes; {MAX_SOURCE_BYTES:,} are accepted at most")
-    return program

@@ -8,7 +8,6 @@ costs one hand-over per run and none per call.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 import weakref
@@ -18,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from doublevm.errors import EngineUnavailable, VMCrashed
 from doublevm.host import run as r
 from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
-from doublevm.host.link import LinkClosedError, PairLink
-from doublevm.host.threads import LoopThread, threads
+from doublevm.host.holding import OwnPair
+from doublevm.host.link import LinkClosedError
+from doublevm.host.threads import threads
 from doublevm.host.trail import RunEndedError
-from doublevm.host.zygote import spawn
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
     from doublevm.host.handlers import Invocation
+    from doublevm.host.holding import Holding
+    from doublevm.host.link import PairLink
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
     from doublevm.result import RunResult
@@ -76,21 +77,27 @@ class Enclave:
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
         """
-        self._core = EnclaveCore(
-            settings(
-                tools=tools,
-                tool_handler=tool_handler,
-                security_level=security_level,
-                limits=limits,
-                double_vm=double_vm,
-                engine=engine,
-                inputs=inputs,
-            )
+        config = settings(
+            tools=tools,
+            tool_handler=tool_handler,
+            security_level=security_level,
+            limits=limits,
+            double_vm=double_vm,
+            engine=engine,
+            inputs=inputs,
         )
-        self._link: PairLink | None = None
-        self._loop: LoopThread | None = None
-        self._loop_lock = threading.Lock()
-        self._finalizer: weakref.finalize[[], Enclave] | None = None
+        self._begin(EnclaveCore(config), OwnPair(config.kind))
+
+    @classmethod
+    def _holding(cls, core: EnclaveCore, held: Holding) -> Self:
+        """Return an enclave that holds its pair in another way."""
+        enclave = cls.__new__(cls)
+        enclave._begin(core, held)  # noqa: SLF001 - this class's own
+        return enclave
+
+    def _begin(self, core: EnclaveCore, held: Holding) -> None:
+        self._core, self._held = core, held
+        weakref.finalize(self, held.abandon)
 
     def run(
         self,
@@ -137,10 +144,7 @@ class Enclave:
     def close(self) -> None:
         """End the enclave's processes. Safe to call twice."""
         self._core.close()
-        self._drop(kill=False)
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.close()
+        self._held.close()
 
     def __enter__(self) -> Self:
         """Return the enclave; it starts with its first run."""
@@ -157,6 +161,10 @@ class Enclave:
 
     # --- driving ------------------------------------------------------------------------------
 
+    @property
+    def _link(self) -> PairLink | None:
+        return self._held.link
+
     def _run(
         self,
         program: str,
@@ -167,65 +175,44 @@ class Enclave:
     ) -> RunResult:
         with self._core.running(session=session):
             host_run = self._core.host_run(program, inputs, on_output, session=session)
-            link = self._live_link()
-            idle = link.greeted and not link.keeps_guest
             try:
-                return self._drive(link, host_run, session=session)
-            except VMCrashed:
-                if not idle or host_run.has_started:
-                    raise
-            # The pair died between two runs, when nothing could be lost.
-            return self._drive(self._live_link(), host_run, session=session)
+                return self._run_on_pair(host_run, session=session)
+            finally:
+                if not session:
+                    self._held.rest()
+
+    def _run_on_pair(self, host_run: r.HostRun, *, session: bool) -> RunResult:
+        link = self._held.live()
+        idle = link.greeted and not link.keeps_guest
+        try:
+            return self._drive(link, host_run, session=session)
+        except VMCrashed:
+            if not idle or host_run.has_started:
+                raise
+        # The pair died between two runs, when nothing could be lost.
+        return self._drive(self._held.live(), host_run, session=session)
 
     def _drive(self, link: PairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
-        driver = _Driver(link, host_run, self._core, self._submit)
+        driver = _Driver(link, host_run, self._core, self._held.submit)
         try:
             result = driver.result()
             link.keeps_guest = session
             return result
         finally:
             if not driver.ended_well:
-                self._drop(kill=True)
-
-    def _live_link(self) -> PairLink:
-        if self._core.owner != os.getpid():  # a fork: the pair is the other process's
-            self._link, self._loop, self._core.owner = None, None, os.getpid()
-        if self._link is None:
-            self._link = PairLink(spawn(self._core.config.kind))
-            self._finalizer = weakref.finalize(self, self._link.abandon)
-        return self._link
-
-    def _drop(self, *, kill: bool) -> None:
-        link, self._link = self._link, None
-        if link is not None and self._core.owner == os.getpid():
-            link.close(kill=kill)
-        if self._finalizer is not None:
-            self._finalizer.detach()
+                self._held.drop(kill=True, why=host_run.fault)
 
     def _end_session(self) -> None:
         self._core.close_session()
-        if self._link is not None and self._link.greeted and self._link.process.ours:
-            self._link.keeps_guest = False
-            try:
-                self._link.send(f.EndSession())
-            except VMCrashed:  # and its guest with it
-                self._drop(kill=True)
-
-    def _submit(self, awaitable: Any) -> Future[Any]:
-        """Run what an async handler gave, in a loop that lives as long as the enclave."""
-        with self._loop_lock:  # two handlers may be the first ones together
-            self._loop = loop = self._loop or LoopThread()
-
-        async def result() -> Any:
-            try:
-                return await awaitable, None
-            except asyncio.CancelledError:
-                raise
-            # The border of the loop, which a SystemExit would end: raised again in `_await`.
-            except BaseException as error:  # noqa: BLE001
-                return None, error
-
-        return loop.submit(result())
+        link = self._held.link
+        try:
+            if link is not None and link.greeted and link.process.ours:
+                link.keeps_guest = False
+                link.send(f.EndSession())
+        except (VMCrashed, LinkClosedError):  # and its guest with it
+            self._held.drop(kill=True)
+        finally:
+            self._held.rest()
 
 
 class Session:
@@ -331,12 +318,13 @@ class _Driver:
             self._done.set()
 
     def _greet(self) -> None:
-        if not self._link.greeted:
-            self._link.send(self._core.configure())
-            self._core.check_ready(self._link.next())
-            for memory in self._core.memories():
-                self._link.send(memory)
-            self._link.greeted = True
+        link, core = self._link, self._core
+        if not link.greeted:
+            link.send(core.configure())
+            link.confinement = core.check_ready(link.next())
+            link.greeted = True
+        for frame in core.opening(link):
+            link.send(frame)
 
     def _steps(self) -> RunResult:
         steps = self._run.steps()
@@ -370,8 +358,7 @@ class _Driver:
             self._link.wake(self._invoke(invocation))
         # The border of the thread: a SystemExit, say, is raised where run() was called.
         except BaseException as error:  # noqa: BLE001
-            if not self._over:
-                self._link.wake(error)
+            self._link.wake(r.Escaped(invocation.run, error))
 
     def _invoke(self, invocation: Invocation) -> r.Finished:
         began = time.monotonic()

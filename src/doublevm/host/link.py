@@ -19,6 +19,7 @@ from doublevm.host.conversation import Conversation
 if TYPE_CHECKING:
     import msgspec
 
+    from doublevm.confinement import Confinement
     from doublevm.host.processes import PairProcess
 
 CHUNK: Final = 256 * 1024
@@ -38,6 +39,8 @@ class PairLink:
         """Whether the parent VM has been configured."""
         self.keeps_guest = False
         """Whether a session's guest lives in the pair."""
+        self.confinement: Confinement | None = None
+        self.serves: object = None
         self._conversation = Conversation()
         self._io = threading.Lock()
         self._closed = False

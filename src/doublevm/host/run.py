@@ -4,8 +4,8 @@ It does no I/O, starts no thread and reads no clock but the one it is given, so 
 async driver are thin and behave alike. The driver performs each effect and sends its answer:
 
 - ``Send(frame)``: send it; answer None.
-- ``Next()``: wait for a frame of the parent VM, or for a concurrent handler; answer a frame or a
-  ``Finished``.
+- ``Next()``: wait for a frame of the parent VM, or for a concurrent handler; answer a frame, a
+  ``Finished`` or an ``Escaped``.
 - ``Clock(seconds)``: from now on the run may take so long; answer None.
 - ``Invoke(call, …)``: run the handler. Not concurrent: answer its ``Finished``. Concurrent: start
   it, answer None, and let ``Next`` give its Finished later.
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from doublevm.audit import Outcome
     from doublevm.confinement import Confinement
     from doublevm.host.handlers import Handlers, Invocation
+    from doublevm.host.holding import Fault
+    from doublevm.host.meter import Meter
     from doublevm.host.trail import Trail
 
 
@@ -68,6 +70,14 @@ class Finished:
     duration: float
 
 
+@dataclass(frozen=True, slots=True)
+class Escaped:
+    """What no handler's caller handles, a SystemExit say, has left a concurrent handler."""
+
+    run: int
+    error: BaseException
+
+
 Effect = Send | Next | Clock | Invoke
 
 
@@ -85,16 +95,21 @@ class HostRun:
         clock: Callable[[], float],
         on_output: Callable[[str, str], None] | None,
         confinement: Callable[[], Confinement | None] = lambda: None,
+        number: int | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Prepare to send ``frame``.
 
         ``trail`` is the enclave's; records are appended to it. ``now`` gives seconds since the
         epoch, ``clock`` monotonic seconds, ``buffer`` what the host grants beyond the timeout.
         ``confinement`` says what confines the pair: it is asked at the end, when there is one.
+        ``number`` is the run's in its trail, where the frame's is another: two conversations that
+        share a pair must not answer each other. ``meter`` notices a flood of frames.
         """
         self._frame, self._handlers, self._trail = frame, handlers, trail
         self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
-        self._confinement = confinement
+        self._confinement, self._meter = confinement, meter
+        self._number = frame.run if number is None else number
         self._first = len(trail)
         self._places: dict[int, int] = {}
         self._attempts = [0, 0]
@@ -104,6 +119,8 @@ class HostRun:
         self._engine = ""
         self.spent = False
         """Whether the pair has said that it can run no other program."""
+        self.flooded = False
+        """Whether it was ended for sending too many frames."""
         self._given_up = False
         self._started = clock()
 
@@ -111,6 +128,13 @@ class HostRun:
     def has_started(self) -> bool:
         """Whether the guest's program has begun, as far as the host knows."""
         return bool(self._engine)
+
+    @property
+    def fault(self) -> Fault:
+        """Why its pair cannot be used any more, if it cannot."""
+        if self.flooded:
+            return "flood"
+        return "spent" if self.spent else "failed"
 
     def steps(self) -> Generator[Effect, Any, RunResult]:
         """Run; return the result.
@@ -121,22 +145,17 @@ class HostRun:
         yield Send(self._frame)
         while True:
             match (yield Next()):
-                case Finished() as finished:
-                    # One of an earlier run may come late, when nobody waits for it any more.
-                    if finished.answer.run == self._frame.run:
-                        yield from self._answer(finished)
+                case Finished() | Escaped() as late:
+                    yield from self._late(late)
                 case frame if frame.run != self._frame.run:
                     raise ProtocolError("parent", f.frame_name(frame), "a frame of another run")
                 case f.Started(engine=engine):
                     self._engine, self._started = engine, self._clock()
                     yield Clock(self._frame.limits.timeout + self._buffer)
-                case f.Call() as call:
-                    yield from self._call(call)
-                case f.Denied() as denied:
-                    verdict = Deny(denied.barrier, denied.rule, denied.reason)
-                    self._record(denied, verdict)
-                case f.Output(stream=stream, text=text):
-                    self._print(stream, text)
+                case f.Call() | f.Denied() | f.Output() as heard:
+                    if self._meter is not None and self._meter.exceeded():
+                        return self._drown(self._meter.most, heard)
+                    yield from self._heard(heard)
                 case f.Done(value=value, usage=usage) as done:
                     self.spent = done.spent
                     return self._result(usage, _decode(value, "done"), None)
@@ -152,6 +171,30 @@ class HostRun:
         message = f"the run took longer than {self._frame.limits.timeout:g} s"
         return self._result(f.Usage(0.0, 0), None, GuestError(ErrorCode.TIMEOUT, message))
 
+    def _heard(self, frame: f.Call | f.Denied | f.Output) -> Generator[Effect, Any, None]:
+        match frame:
+            case f.Call():
+                yield from self._call(frame)
+            case f.Denied():
+                self._record(frame, Deny(frame.barrier, frame.rule, frame.reason))
+            case f.Output():
+                self._print(frame.stream, frame.text)
+
+    def _drown(self, most: int, frame: f.Call | f.Denied | f.Output) -> RunResult:
+        """End a run that floods its host: what it still sends is not looked at."""
+        self.flooded = self.spent = self._given_up = True
+        message = f"the program sent more than {most:,} messages within a second"
+        if isinstance(frame, f.Output):
+            error = GuestError(ErrorCode.OUTPUT_LIMIT_EXCEEDED, message)
+        else:
+            verdict = Deny("rate", "max_messages_per_second", message)
+            if isinstance(frame, f.Denied):
+                verdict = Deny(frame.barrier, frame.rule, frame.reason)
+            self._record(frame, verdict)
+            code, operation = ErrorCode.OPERATION_DENIED, frame.operation
+            error = GuestError(code, message, operation=operation, verdict=verdict)
+        return self._result(f.Usage(0.0, 0), None, error)
+
     # --- operations ---------------------------------------------------------------------------
 
     def _call(self, call: f.Call) -> Generator[Effect, Any, None]:
@@ -162,6 +205,14 @@ class HostRun:
         finished = yield Invoke(call.call, invocation, call.concurrent)
         if finished is not None:
             yield from self._answer(finished)
+
+    def _late(self, late: Finished | Escaped) -> Generator[Effect, Any, None]:
+        """Take what a concurrent handler gives; of an earlier run, nobody waits for it any more."""
+        if isinstance(late, Escaped):
+            if late.run == self._frame.run:
+                raise late.error
+        elif late.answer.run == self._frame.run:
+            yield from self._answer(late)
 
     def _answer(self, finished: Finished) -> Generator[Effect, Any, None]:
         if self._given_up:
@@ -178,8 +229,8 @@ class HostRun:
         if frame.call in self._places:
             raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
         self._count(frame)
-        run, now = self._frame.run, self._now()
-        place = self._trail.add(run, now, frame.operation, arguments, verdict)
+        now = self._now()
+        place = self._trail.add(self._number, now, frame.operation, arguments, verdict)
         self._places[frame.call] = place
 
     def _count(self, frame: f.Call | f.Denied) -> None:
@@ -223,7 +274,7 @@ class HostRun:
         )
 
     def _result(self, usage: f.Usage, value: Any, error: GuestError | None) -> RunResult:
-        self._trail.seal(self._frame.run)
+        self._trail.seal(self._number)
         audit = self._trail.since(self._first)
         denied = sum(not record.verdict.allowed for record in audit)
         stats = RunStats(

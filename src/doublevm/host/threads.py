@@ -97,6 +97,37 @@ class LoopThread:
         self.submit(end()).add_done_callback(stop)
 
 
+class HandlerLoop:
+    """The loop for async handlers of a sync enclave or pool; started with the first of them."""
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        self._loop: LoopThread | None = None
+        self._lock = threading.Lock()
+
+    def submit(self, awaitable: Any) -> Future[tuple[Any, BaseException | None]]:
+        """Run what an async handler gave; the future gives its value, or what it raised."""
+        with self._lock:  # two handlers may be the first ones together
+            self._loop = loop = self._loop or LoopThread()
+
+        async def result() -> tuple[Any, BaseException | None]:
+            try:
+                return await awaitable, None
+            except asyncio.CancelledError:
+                raise
+            # The border of the loop, which a SystemExit would end: raised again where it is asked.
+            except BaseException as error:  # noqa: BLE001
+                return None, error
+
+        return loop.submit(result())
+
+    def close(self) -> None:
+        """Cancel what runs and end the loop."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close()
+
+
 threads: Final = ThreadShelf()
 """Of this process."""
 

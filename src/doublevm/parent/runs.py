@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class ParentVM:
-    """Runs programs for one enclave."""
+    """Runs programs for one enclave after the other."""
 
     def __init__(
         self,
@@ -46,13 +46,8 @@ class ParentVM:
         """Know the tools; no engine is started before it is needed."""
         self._host, self._watchdog, self._engines = host, watchdog, engines
         self._tools = tuple(spec.name for spec in configure.tools)
-        validation = configure.validation
-        self._monitor = Monitor(
-            configure.tools,
-            validation_of(validation) if validation is not None else None,
-            catch_all=configure.catch_all,
-            patience=patience,
-        )
+        self._configure = configure
+        self._monitor = _monitor(configure)
         self._session: Engine | None = None
         self._no_cpython = _why_no_cpython(configure, confinement)
 
@@ -64,6 +59,8 @@ class ParentVM:
                 self._host.end(self._run(frame))
             elif isinstance(frame, f.Remember):
                 self._monitor.remember(from_wire(frame.entries))
+            elif isinstance(frame, f.Renew):
+                self._renew()
             elif isinstance(frame, f.EndSession):
                 self._end_session()
 
@@ -140,10 +137,29 @@ class ParentVM:
         lacks = lacking(end, program) if engine.name == "monty" else None
         return failed(run, end, usage, relay, lacks)
 
+    def _renew(self) -> None:
+        """Begin another conversation.
+
+        INVARIANT: nothing that was learnt from the last one is left. So the detectors are loaded
+        anew as well: a host's function may have kept something of what it was asked.
+        """
+        self._end_session()
+        self._monitor = _monitor(self._configure)
+
     def _end_session(self) -> None:
         if self._session is not None:
             self._session.finish(keep=False)
             self._session = None
+
+
+def _monitor(configure: f.Configure) -> Monitor:
+    validation = configure.validation
+    return Monitor(
+        configure.tools,
+        validation_of(validation) if validation is not None else None,
+        catch_all=configure.catch_all,
+        patience=patience,
+    )
 
 
 def _why_no_cpython(configure: f.Configure, confinement: Confinement) -> str:

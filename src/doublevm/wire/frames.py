@@ -89,6 +89,10 @@ class Remembered(Frame, frozen=True):
     allowed: bool
 
 
+class Renew(Frame, frozen=True, tag="renew"):
+    """Forget every operation and guest: what follows is another conversation."""
+
+
 class Remember(Frame, frozen=True, tag="remember"):
     """Operations that an earlier pair of this enclave has judged, oldest first."""
 
@@ -241,7 +245,7 @@ class Broken(Frame, frozen=True, tag="broken"):
     frame: Name = ""
 
 
-HostFrame = Configure | Remember | Run | Returned | Raised | EndSession
+HostFrame = Configure | Renew | Remember | Run | Returned | Raised | EndSession
 ParentFrame = Ready | Unconfined | Started | Call | Denied | Output | Done | Failed | Broken
 
 

@@ -23,7 +23,8 @@ Table = dict[str, dict[type, str]]
 HOST_SIDE: Final[Table] = {
     "new": {f.Configure: "configuring"},
     "configuring": {f.Ready: "idle", f.Unconfined: "new"},
-    "idle": {f.Remember: "idle", f.Run: "starting", f.EndSession: "idle"},
+    # What a pair knows is dropped between two runs only: each run is judged by one monitor.
+    "idle": {f.Renew: "idle", f.Remember: "idle", f.Run: "starting", f.EndSession: "idle"},
     # Refused programs fail without ever being started.
     "starting": {f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
     "running": {
@@ -42,6 +43,7 @@ PARENT_SIDE: Final[Table] = {
     "new": {f.Configure: "idle"},
     # Answers still under way when a run was stopped arrive in idle or in the next run.
     "idle": {
+        f.Renew: "idle",
         f.Remember: "idle",
         f.Run: "running",
         f.EndSession: "idle",

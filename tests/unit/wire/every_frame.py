@@ -37,6 +37,7 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
             monty_binary=None,
             validation=None,
         ),
+        f.Renew(),
         f.Remember((f.Remembered("a:b", b"\x80", 1.5, True),)),
         f.Run(1, "1", b"\x80", "auto", session=False, full_traceback=True, limits=LIMITS),
         f.Returned(1, 1, b"\xc0"),

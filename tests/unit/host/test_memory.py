@@ -1,0 +1,32 @@
+"""What the kernel tells of a pair's memory, asked about this process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from doublevm.host.memory import held, members
+
+MIB = 1024 * 1024
+
+
+def test_members_of_a_group() -> None:
+    assert os.getpid() in members(os.getpgrp())
+    assert members(2**30) == ()
+
+
+def test_what_is_written_to_is_held() -> None:
+    before = held((os.getpid(),))
+    much = bytearray(os.urandom(64)) * (MIB // 2)
+    after = held((os.getpid(),))
+    assert before is not None
+    assert after is not None
+    assert after - before > len(much) - MIB
+
+
+def test_who_cannot_be_asked() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert held(()) is None
+    assert held((os.getpid(), child.pid)) is None
