@@ -39,7 +39,6 @@ class Fork(Contender):
     def __init__(self) -> None:
         """Load that: the more pages a process has, the longer its fork takes."""
         import doublevm.inner.process  # noqa: F401, PLC0415
-
         from doublevm.inner.preload import IMPORTED_LATE  # noqa: PLC0415
         from doublevm.module_lists import HARMLESS_MODULES  # noqa: PLC0415
 

@@ -63,25 +63,36 @@ class Tool:
         """What the parent VM is told."""
         return ToolSpec(self.name, self.parameters)
 
+
+class Reading:
+    """What there is to know of a tool's signature in order to call it.
+
+    Read once for many calls: it takes longer than all else that a call costs in the host.
+    """
+
+    __slots__ = ("_by_place", "_converted")
+
+    def __init__(self, tool: Tool) -> None:
+        """Read it."""
+        hints = parameter_annotations(tool.function, tool.name)
+        self._converted = {
+            p.name: hints[p.name] for p in tool.parameters if needs_conversion(p.shape)
+        }
+        parameters = signature(tool.function, tool.name).parameters.values()
+        self._by_place = [(p.name, p.default) for p in parameters if p.kind is p.POSITIONAL_ONLY]
+
     def arguments(self, given: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return positional and keyword arguments of the handler for values by name.
 
         Raises:
             ValueError, TypeError: a class among the parameters refuses its value.
         """
-        hints = parameter_annotations(self.function, self.name)
-        shapes = {p.name: p.shape for p in self.parameters}
-        kwargs = {
-            name: convert(value, hints[name]) if needs_conversion(shapes[name]) else value
-            for name, value in given.items()
-        }
+        kwargs = dict(given)
+        for name, annotation in self._converted.items():
+            if name in kwargs:
+                kwargs[name] = convert(kwargs[name], annotation)
         # One left out is filled in, or those after it would take its place.
-        only = [
-            p
-            for p in signature(self.function, self.name).parameters.values()
-            if p.kind is p.POSITIONAL_ONLY
-        ]
-        return [kwargs.pop(p.name, p.default) for p in only], kwargs
+        return [kwargs.pop(name, default) for name, default in self._by_place], kwargs
 
 
 @overload

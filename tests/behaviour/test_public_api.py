@@ -45,6 +45,7 @@ NAMES = [
     "VMError",
     "Verdict",
     "tool",
+    "warm_up",
 ]
 
 

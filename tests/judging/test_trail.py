@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from doublevm import Allow
+from doublevm import Allow, AuditRecord
 from doublevm.audit import verify
 from doublevm.host.handlers import Handlers
 from doublevm.host.run import HostRun, Invoke
 from doublevm.host.trail import RunEndedError, Trail
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode
-
-if TYPE_CHECKING:
-    from doublevm import AuditRecord
 
 LIMITS = f.RunLimits(
     timeout=1.0,
@@ -75,7 +71,7 @@ def test_no_handler_of_an_earlier_run_begins_during_the_next() -> None:
     next(steps)
     steps.send(None)
     run.timed_out()
-    trail.add(2, 1.0, "add_note", {}, Allow())
+    trail.add(2, 1.0, "add_note", {}, Allow(), encode({}))
     with pytest.raises(RunEndedError):
         steps.send(f.Call(1, 1, "add_note", encode({}), False))
     assert [record.run for record in trail.records] == [2]
@@ -83,16 +79,17 @@ def test_no_handler_of_an_earlier_run_begins_during_the_next() -> None:
 
 def test_a_handler_that_ends_just_as_its_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
     trail = Trail()
-    place = trail.add(1, 1.0, "add_note", {}, Allow())
+    place = trail.add(1, 1.0, "add_note", {}, Allow(), encode({}))
     inside = threading.Event()
 
-    def slow_replace(record: AuditRecord, **changes: Any) -> AuditRecord:
-        if changes.get("outcome") == "returned":
+    def slow(record: AuditRecord, *how: Any) -> AuditRecord:
+        if how[0] == "returned":
             inside.set()
             time.sleep(0.2)  # long enough for the run to be sealed meanwhile
-        return replace(record, **changes)
+        return ended(record, *how)
 
-    monkeypatch.setattr("doublevm.host.trail.replace", slow_replace)
+    ended = AuditRecord.ended
+    monkeypatch.setattr(AuditRecord, "ended", slow)
     handler = threading.Thread(target=trail.ended, args=(place, "returned", 0.1))
     handler.start()
     assert inside.wait(5)
@@ -103,7 +100,7 @@ def test_a_handler_that_ends_just_as_its_run_does(monkeypatch: pytest.MonkeyPatc
 
 def test_a_sealed_record_stays_as_it_is() -> None:
     trail = Trail()
-    place = trail.add(1, 1.0, "add_note", {}, Allow())
+    place = trail.add(1, 1.0, "add_note", {}, Allow(), encode({}))
     trail.seal(1)
     sealed = trail.records
     trail.ended(place, "returned", 0.1)

@@ -9,13 +9,13 @@ import pytest
 from doublevm.audit import GENESIS, verify
 from doublevm.host.trail import RunEndedError, Trail
 from doublevm.verdict import Allow, Deny
-from doublevm.wire.codec import decode
+from doublevm.wire.codec import decode, encode
 
 NO = Deny("names", "blocked", "its name is blocked")
 
 
 def add(trail: Trail, run: int = 1, at: float = 1.0, verdict: Any = None, **args: Any) -> int:
-    return trail.add(run, at, "a:b", args, verdict or Allow())
+    return trail.add(run, at, "a:b", args, verdict or Allow(), encode(args))
 
 
 def outcomes(trail: Trail) -> list[str]:

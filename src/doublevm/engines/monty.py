@@ -266,12 +266,6 @@ class MontyEngine:
             return None, lambda: snapshot.resume(wrong)
         place = snapshot.position
         concurrent = place.start in self._awaited.get(place.filename, ())
-        try:
-            # What cannot cross must be known before it is judged.
-            encode(list(args), "arguments")
-            encode(kwargs, "arguments")
-        except CodecError as error:
-            return Call(snapshot.call_id, operation, (), {}, concurrent, str(error)), _never
         return Call(snapshot.call_id, operation, args, kwargs, concurrent), _never
 
     def _os_call(self, snapshot: Any) -> Any:

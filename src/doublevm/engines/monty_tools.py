@@ -75,7 +75,8 @@ class MontyTools:
             raise NameError(f"name {name!r} is not defined")
         return operation, args, kwargs
 
-    def wrap_uuid(self, value: UUID) -> Any:
+    @staticmethod
+    def wrap_uuid(value: UUID) -> Any:
         """Return a stand-in for a UUID, which monty has not; it comes back as the UUID it was."""
         import pydantic_monty  # noqa: PLC0415 - loaded by the engine by now
 

@@ -17,7 +17,7 @@ from doublevm.barriers.names import judge_name
 from doublevm.errors import ConfigError, ProtocolError
 from doublevm.host.run import Finished
 from doublevm.operation import Operation
-from doublevm.tools import Tool, make_tool, register
+from doublevm.tools import Reading, Tool, make_tool, register
 from doublevm.wire import frames as f
 from doublevm.wire.codec import CodecError, encode
 from doublevm.wire.exceptions import nearest
@@ -38,12 +38,14 @@ class Invocation:
     tool: Tool
     operation: str
     args: dict[str, Any]
+    reading: Reading | None
+    """How the tool takes its arguments; None if it takes them as they are."""
 
     def call_handler(self) -> Any:
         """Call the handler; an async one gives an awaitable."""
-        if self.tool.name != self.operation or not self.tool.parameters:
+        if self.reading is None:
             return self.tool.function(**self.args)
-        positional, named = self.tool.arguments(self.args)
+        positional, named = self.reading.arguments(self.args)
         return self.tool.function(*positional, **named)
 
     def returned(self, value: Any, began: float) -> Finished:
@@ -87,6 +89,9 @@ class Handlers:
         if tool_handler is not None and not _takes_name_and_args(tool_handler):
             raise ConfigError(f"tool_handler must be a function (name, args), not {tool_handler!r}")
         self.tools: Mapping[str, Tool] = register(tools)
+        self._readings = {
+            name: Reading(tool) if tool.parameters else None for name, tool in self.tools.items()
+        }
         self.catch_all = tool_handler is not None
         self._other = _catch_all(tool_handler) if tool_handler is not None else None
 
@@ -105,10 +110,11 @@ class Handlers:
         if wrong is not None:
             raise ProtocolError("parent", "call", wrong.message(call.operation[:200]))
         if tool is not None:
-            return Invocation(run, call.call, tool, call.operation, args)
+            reading = self._readings[call.operation]
+            return Invocation(run, call.call, tool, call.operation, args, reading)
         assert self._other is not None  # judge_name lets no other name through without it
         both = {"name": call.operation, "args": args}
-        return Invocation(run, call.call, self._other, call.operation, both)
+        return Invocation(run, call.call, self._other, call.operation, both, None)
 
 
 def _takes_name_and_args(handler: Any) -> bool:

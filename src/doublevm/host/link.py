@@ -47,6 +47,7 @@ class PairLink:
         self._arrivals: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._woken_fd, self._wake_fd = os.pipe()
         self._wake_lock = threading.Lock()
+        self._poll = self._other_poll(writing=False)
 
     @property
     def closed(self) -> bool:
@@ -120,17 +121,22 @@ class PairLink:
             os.close(self._wake_fd)
 
     def _wait(self, *, writing: bool) -> None:
+        # One that waits for what is waited for most is kept: each call of a tool comes by here.
+        poll = self._poll if not (writing or self._conversation.full) else self._other_poll(writing)
+        ready = {fd for fd, _ in poll.poll()}
+        if self._woken_fd in ready:
+            os.read(self._woken_fd, 4096)
+        if self.process.read_fd in ready:
+            self._read()
+
+    def _other_poll(self, writing: bool) -> select.poll:  # noqa: FBT001 - private
         poll = select.poll()
         if not self._conversation.full:
             poll.register(self.process.read_fd, select.POLLIN)
         poll.register(self._woken_fd, select.POLLIN)
         if writing:
             poll.register(self.process.write_fd, select.POLLOUT)
-        ready = {fd for fd, _ in poll.poll()}
-        if self._woken_fd in ready:
-            os.read(self._woken_fd, 4096)
-        if self.process.read_fd in ready:
-            self._read()
+        return poll
 
     def _read(self) -> None:
         try:

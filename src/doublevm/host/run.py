@@ -225,12 +225,12 @@ class HostRun:
         arguments = _decode(frame.args, f.frame_name(frame))
         if not isinstance(arguments, dict):
             raise ProtocolError("parent", f.frame_name(frame), "arguments that are not a dict")
-        _check_can_be_kept(arguments, frame)
+        encoded = _encoded(arguments, frame)
         if frame.call in self._places:
             raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
         self._count(frame)
         now = self._now()
-        place = self._trail.add(self._number, now, frame.operation, arguments, verdict)
+        place = self._trail.add(self._number, now, frame.operation, arguments, verdict, encoded)
         self._places[frame.call] = place
 
     def _count(self, frame: f.Call | f.Denied) -> None:
@@ -296,13 +296,14 @@ def _decode(payload: bytes, frame: str) -> Any:
         raise ProtocolError("parent", frame, str(error)) from None
 
 
-def _check_can_be_kept(arguments: dict[Any, Any], frame: f.Call | f.Denied) -> None:
-    """INVARIANT: what is on record can be encoded, or no run could be sealed any more.
+def _encoded(arguments: dict[Any, Any], frame: f.Call | f.Denied) -> bytes:
+    """Encode what goes on record.
 
-    Not every encoding is as long as ours: a date needs no hyphens, nor a UUID.
+    INVARIANT: what is on record can be encoded, or no run could be sealed any more. Not every
+    encoding is as long as ours: a date needs no hyphens, nor a UUID.
     """
     try:
-        encode(arguments, "arguments")
+        return encode(arguments, "arguments")
     except CodecError as error:
         raise ProtocolError("parent", f.frame_name(frame), str(error)) from None
 

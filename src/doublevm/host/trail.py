@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from doublevm.audit import GENESIS, AuditRecord, Outcome
@@ -32,6 +31,8 @@ class Trail:
         """Begin empty."""
         self._records: list[AuditRecord] = []
         self._sealed = self._ended_run = 0
+        self._encoded: list[bytes] = []
+        """The arguments of those that are not sealed yet, encoded."""
         self._lock = threading.Lock()
 
     @property
@@ -53,8 +54,9 @@ class Trail:
         operation: str,
         arguments: Mapping[str, Any],
         verdict: Verdict,
+        encoded: bytes,
     ) -> int:
-        """Record an attempt; return its place.
+        """Record an attempt; return its place. ``encoded`` is the encoding of ``arguments``.
 
         Raises:
             RunEndedError: the run has ended.
@@ -64,6 +66,7 @@ class Trail:
             if run <= self._ended_run:
                 raise RunEndedError
             place = len(self._records)
+            self._encoded.append(encoded)
             self._records.append(
                 AuditRecord(place + 1, run, timestamp, operation, arguments, verdict, outcome, 0.0)
             )
@@ -73,8 +76,7 @@ class Trail:
         """Record how an allowed operation ended."""
         with self._lock:
             if place >= self._sealed:
-                record = self._records[place]
-                self._records[place] = replace(record, outcome=outcome, duration=duration)
+                self._records[place] = self._records[place].ended(outcome, duration)
 
     def seal(self, run: int) -> None:
         """End a run and chain its records; what is pending then was abandoned."""
@@ -84,13 +86,14 @@ class Trail:
 
     def _seal(self) -> None:
         previous = self._records[self._sealed - 1].hash if self._sealed else GENESIS
-        for place in range(self._sealed, len(self._records)):
+        for place, encoded in enumerate(self._encoded, self._sealed):
             record = self._records[place]
-            if record.outcome == "pending":
-                record = replace(record, outcome="abandoned")
-            self._records[place] = record = record.sealed(previous)
+            outcome: Outcome = "abandoned" if record.outcome == "pending" else record.outcome
+            record = record.ended(outcome, record.duration, previous, encoded)
+            self._records[place] = record
             previous = record.hash
         self._sealed = len(self._records)
+        self._encoded.clear()
 
     def remembered(self, since: float) -> list[Remembered]:
         """Return what a new parent VM has to know: the attempts since a time, oldest first."""

@@ -9,6 +9,7 @@ that names the path to it.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from uuid import UUID
@@ -214,7 +215,10 @@ _LEAVES: Final = (str, int, float, bytes, type(None))
 # --- decoding ---------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=4 * (MAX_DEPTH + 1))
 def _decoder(uuid: Callable[[UUID], Any] | None, depth: int) -> Callable[[bytes], Any]:
+    """Return one of a few decoders: to make one takes longer than to decode a small value."""
+
     def extension(code: int, data: memoryview) -> Any:
         if code in _COLLECTORS:
             if depth >= MAX_DEPTH:

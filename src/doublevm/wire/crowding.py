@@ -2,8 +2,8 @@
 
 To make such a set takes the square of their number, in one step of the interpreter that no other
 thread gets a turn in; and a guest can choose ints, and what is made of them, by their hash. 16,000
-in 200 KB were measured to take 1.4 s. Text and bytes are hashed with a secret that all VMs of a host
-share: who has read it still has to search for each text by trying.
+in 200 KB were measured to take 1.4 s. Text and bytes are hashed with a secret that all VMs of a
+host share: who has read it still has to search for each text by trying.
 """
 
 from __future__ import annotations
