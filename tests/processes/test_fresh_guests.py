@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,14 @@ from doublevm import (
     VMCrashed,
     tool,
 )
-from tests.support.procfs import descendants, inner_vms, parent_vms
+from tests.support.procfs import (
+    descendants,
+    inner_vms,
+    is_alive,
+    parent_vms,
+    read_limits,
+    wait_until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,3 +166,44 @@ def test_what_a_guest_left_unsent_is_not_the_next_guests_doing() -> None:
                 enclave.run(program)
             result = enclave.run("1")
             assert (result.value, result.stdout) == (1, "")
+
+
+def waiting(before: set[int]) -> list[int]:
+    """Return the guests that have been forked and wait for a program."""
+    return [process.pid for process in inner_vms() if process.pid not in before]
+
+
+def test_the_next_guest_waits_for_its_program() -> None:
+    others = {process.pid for process in inner_vms()}
+    with Enclave(engine="cpython", tools=[shown]) as enclave:
+        enclave.run("1")
+        assert wait_until(lambda: len(waiting(others)) == 1)
+        (spare,) = waiting(others)
+        assert set(enclave.run("shown()").unwrap()) - others == {spare}
+        assert wait_until(lambda: waiting(others) and waiting(others) != [spare])
+
+
+def test_one_that_waits_and_is_killed_costs_nothing() -> None:
+    others = {process.pid for process in inner_vms()}
+    with Enclave(engine="cpython") as enclave:
+        enclave.run("1")
+        assert wait_until(lambda: len(waiting(others)) == 1)
+        (spare,) = waiting(others)
+        os.kill(spare, signal.SIGKILL)
+        assert wait_until(lambda: not is_alive(spare))
+        assert enclave.run("40 + 2").unwrap() == 42
+
+
+def test_a_session_gets_a_guest_with_limits_of_its_own() -> None:
+    """One that waits has a run's limit on CPU, and a session's guest has none."""
+    others = {process.pid for process in inner_vms()}
+    with Enclave(engine="cpython", tools=[shown], limits=Limits(timeout=5)) as enclave:
+        enclave.run("1")
+        assert wait_until(lambda: len(waiting(others)) == 1)
+        (spare,) = waiting(others)
+        with enclave.session() as session:
+            (own,) = set(session.run("shown()").unwrap()) - others
+            assert own != spare
+            assert read_limits(own)["cpu time"][0] == "unlimited"
+            assert set(session.run("shown()").unwrap()) - others == {own}
+        assert enclave.run("40 + 2").unwrap() == 42

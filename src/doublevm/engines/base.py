@@ -106,6 +106,9 @@ class Engine(Protocol):
     def name(self) -> EngineName:
         """The engine's name."""
 
+    def rest(self) -> None:
+        """Do ahead of time what the next run would have to wait for: a run's outcome was sent."""
+
     def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:
         """Have a fresh guest ready, or the session's.
 

@@ -40,6 +40,10 @@ class CPythonEngine:
         """Take over a template, which may still be preparing itself."""
         self._template: TemplateProcess | None = template
         self._alive = self._spent = False
+        self._limits = (0, 0)
+        """Memory and CPU of the last guest, which the next one is expected to have as well."""
+        self._spare = False
+        """Whether a guest with these limits waits for a program."""
         self._used = self._before = Usage(0.0, 0)
 
     def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:
@@ -48,13 +52,39 @@ class CPythonEngine:
             return
         if self._template is None:
             raise EngineStartError("the cpython engine has ended")
-        self._buffer, self._grammar = FrameBuffer(), inner_side()
         self._used = self._before = Usage(0.0, 0)
         # What a session's later runs will need is not known.
-        self._process.fork(memory, 0 if keep else int(timeout) + 1 + CPU_MARGIN)
-        self._alive = True
+        limits = (memory, 0 if keep else int(timeout) + 1 + CPU_MARGIN)
+        if not self._has_spare(limits):
+            self._fork(limits)
+        self._alive, self._spare = True, False
         self._receive()
         self._end_turn()
+
+    def rest(self) -> None:
+        """Have the next guest forked while nobody waits for it."""
+        if self._template is None or self._alive or self._spare or not self._limits[1]:
+            return
+        try:
+            self._fork(self._limits)
+            self._spare = True
+        except EngineDiedError:
+            self.close()
+
+    def _fork(self, limits: tuple[int, int]) -> None:
+        self._buffer, self._grammar = FrameBuffer(), inner_side()
+        self._limits = limits
+        self._process.fork(*limits)
+
+    def _has_spare(self, limits: tuple[int, int]) -> bool:
+        """Return whether a guest with these limits waits; end one that has others."""
+        if not self._spare:
+            return False
+        self._spare = False
+        if limits == self._limits and not self._process.has_ended():
+            return True
+        self._process.end_guest()
+        return False
 
     def start(self, program: Program, emit: Callable[[Any, str], None]) -> Step:
         """Send the program; the process seals itself before it runs it."""

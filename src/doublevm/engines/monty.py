@@ -135,6 +135,9 @@ class MontyEngine:
         self._session = session.__enter__()
         self._awaited: dict[str, frozenset[int]] = {}
 
+    def rest(self) -> None:
+        """Do nothing: a session is checked out in no time."""
+
     def start(self, program: Program, emit: Callable[[Any, str], None]) -> Step:
         """Feed the program to the session."""
         assert self._session is not None

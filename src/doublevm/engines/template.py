@@ -111,6 +111,12 @@ class TemplateProcess:
         self.ended = None
         self._order(Fork(memory, cpu_seconds))
 
+    def has_ended(self) -> bool:
+        """Whether the guest is gone, as far as the template has told."""
+        if self.ended is None and select.select([self.reports_fd], [], [], 0)[0]:
+            self._report()
+        return self.ended is not None
+
     def kill_guest(self) -> None:
         """Have the guest killed. From any thread, more than once."""
         with contextlib.suppress(BrokenPipeError):  # it is gone, and its guest with it

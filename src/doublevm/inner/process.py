@@ -10,7 +10,7 @@ import gc
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from doublevm.inner.guest import Guest
+from doublevm.inner.guest import Guest, rehearse
 from doublevm.inner.pipe import ParentGoneError, ParentPipe
 from doublevm.inner.preload import preload
 from doublevm.inner.template import Template
@@ -88,6 +88,7 @@ def _be_guest(
 
 
 def _serve(pipe: ParentPipe) -> None:
+    rehearse()
     start: Start = pipe.ask(Prepared())
     guest = Guest(pipe, start.tools)
     while True:

@@ -49,6 +49,8 @@ class ParentVM:
         self._configure = configure
         self._monitor = _monitor(configure)
         self._session: Engine | None = None
+        self._last: Engine | None = None
+        """The engine of the last run, which will be that of the next one as a rule."""
         self._no_cpython = _why_no_cpython(configure, confinement)
 
     def serve(self) -> None:
@@ -57,12 +59,17 @@ class ParentVM:
             frame = self._host.receive()
             if isinstance(frame, f.Run):
                 self._host.end(self._run(frame))
+                self._rest()
             elif isinstance(frame, f.Remember):
                 self._monitor.remember(from_wire(frame.entries))
             elif isinstance(frame, f.Renew):
                 self._renew()
             elif isinstance(frame, f.EndSession):
                 self._end_session()
+
+    def _rest(self) -> None:
+        if self._session is None and self._last is not None and not self._last.spent:
+            self._last.rest()
 
     def _run(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
         outcome = self._outcome(run)
@@ -77,6 +84,7 @@ class ParentVM:
         engine = self._engine_for(run, tree)
         if isinstance(engine, f.Failed):
             return engine
+        self._last = engine
         try:
             engine.prepare(run.limits.memory, run.limits.timeout, keep=run.session)
         except EngineStartError as error:
