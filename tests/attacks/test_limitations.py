@@ -29,7 +29,6 @@ from tests.support.procfs import (
     descendants,
     is_alive,
     parent_vms,
-    read_limits,
     wait_until,
 )
 
@@ -148,19 +147,6 @@ def test_memory_that_is_not_used_does_not_count() -> None:
 
 def test_control_of_memory_within_the_limit() -> None:
     assert run(UNUSED.format(size=100 * 2**20)).error is None
-
-
-@limitation("the monty worker itself keeps its memory limit")
-def test_the_kernel_limits_the_memory_of_the_monty_worker() -> None:
-    with holding("monty") as pause:
-        soft, _ = read_limits(pause.inner.pid)["data size"]
-    assert soft != "unlimited"
-
-
-def test_control_of_limits_a_cpython_guest() -> None:
-    with holding("cpython") as pause:
-        soft, _ = read_limits(pause.inner.pid)["data size"]
-    assert soft != "unlimited"
 
 
 # --- what confines ----------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from doublevm.engines.base import (
 from doublevm.engines.monty_tools import MontyTools
 from doublevm.engines.usage import UsageReader
 from doublevm.guest_traceback import GuestFrame, render
-from doublevm.jail.rlimits import forbid_new_resources_to
+from doublevm.jail.rlimits import forbid_new_resources_to, limit_data_of
 from doublevm.wire.codec import CodecError, decode, encode
 from doublevm.wire.frames import Usage
 from doublevm.wire.inner_frames import Error, Later, Settled, Value
@@ -47,6 +47,11 @@ MAX_SUSPENSIONS: Final = 2**31
 LONGEST_SLEEP: Final = 1e6
 """Seconds; more than any timeout, and no more than the system can wait for at once."""
 
+MEMORY_FACTOR: Final = 2
+MEMORY_MARGIN: Final = 64 * 1024 * 1024
+"""How much more than a guest may take its worker can map, by the kernel's count: the worker counts
+values, and not what their allocator and the frames that carry them need besides."""
+
 BACKSTOP_SECONDS: Final = 2.0
 """Past the run's timeout, when the worker stops itself: only should nobody be there to kill it."""
 
@@ -56,11 +61,14 @@ class MontyEngine:
 
     name: Final = "monty"
 
-    def __init__(self, binary: str | None) -> None:
+    def __init__(self, binary: str | None, memory: int) -> None:
         """Load the client library; start nothing yet.
 
-        ``binary`` is the worker's path, if it was found.
+        Args:
+            binary: the worker's path, if it was found.
+            memory: bytes that its guests may take.
         """
+        self._memory = memory
         import pydantic_monty  # noqa: PLC0415 - 15 ms that cpython runs need not pay
 
         self._client = pydantic_monty
@@ -120,6 +128,8 @@ class MontyEngine:
             self._pidfd = os.pidfd_open(self._pid)
             self._usage = UsageReader(self._pid)
             forbid_new_resources_to(self._pid)
+            most = self._usage.data() + self._memory * MEMORY_FACTOR + MEMORY_MARGIN
+            limit_data_of(self._pid, most)
 
     def _check_out(self, memory: int, timeout: float) -> None:
         assert self._pool is not None

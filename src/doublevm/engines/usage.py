@@ -33,9 +33,17 @@ class UsageReader:
         # 14th and 15th of proc_pid_stat(5).
         fields = stat.rpartition(")")[2].split()
         ticks = int(fields[11]) + int(fields[12])
-        rows = (row.split() for row in status.splitlines() if row.startswith("VmHWM:"))
-        peak = next((row[1] for row in rows), "0")
-        return Usage(ticks / self._ticks, int(peak) * 1024)
+        return Usage(ticks / self._ticks, _bytes_of(status, "VmHWM"))
+
+    def data(self) -> int:
+        """Return the bytes it has that count against RLIMIT_DATA.
+
+        Raises:
+            OSError: that cannot be read.
+        """
+        if not self._fds:
+            raise OSError("there is no /proc to read the worker's memory from")
+        return _bytes_of(os.pread(self._fds[1], 4096, 0).decode(), "VmData")
 
 
 def _pid_in_proc(pid: int) -> int:
@@ -46,6 +54,11 @@ def _pid_in_proc(pid: int) -> int:
     finally:
         os.close(pidfd)
     return int(info.partition("\nPid:")[2].split()[0])
+
+
+def _bytes_of(status: str, name: str) -> int:
+    rows = (row.split() for row in status.splitlines() if row.startswith(f"{name}:"))
+    return int(next((row[1] for row in rows), "0")) * 1024
 
 
 _FILES = ("stat", "status")

@@ -303,6 +303,7 @@ class EnclaveCore:
             catch_all=config.handlers.catch_all,
             engines={name: cast("Any", rung.value) for name, rung in config.engines.items()},
             monty_binary=monty_binary(),
+            memory=config.run_limits.memory,
             validation=config.validation,
         )
 

@@ -53,6 +53,12 @@ def forbid_new_resources_to(pid: int) -> None:
             resource.prlimit(pid, limit, (0, 0))
 
 
+def limit_data_of(pid: int, most: int) -> None:
+    """Let another process of this user map so many bytes of data."""
+    if sys.platform == "linux":
+        resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+
+
 def limit_data(before: InUse, more: int) -> None:
     """Let this process map ``more`` bytes of data than it had ``before``.
 

@@ -88,7 +88,7 @@ def _monty(configure: Configure, confinement: Confinement) -> MontyEngine | None
     weakest = configure.engines.get("monty")
     if weakest is None or confinement.rung < weakest:
         return None
-    return MontyEngine(configure.monty_binary)
+    return MontyEngine(configure.monty_binary, configure.memory)
 
 
 def _begin(monty: MontyEngine | None, watchdog: Watchdog, confinement: Confinement) -> None:

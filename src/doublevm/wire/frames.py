@@ -76,6 +76,8 @@ class Configure(Frame, frozen=True, tag="configure", kw_only=True):
     can be started once the parent VM is sealed."""
     monty_binary: str | None
     """Where the monty worker is installed."""
+    memory: Number
+    """Bytes that a guest may take: what runs say again, for what has to be set before the first."""
     validation: Validation | None
     """What is judged; None if judging is switched off."""
 

@@ -35,6 +35,7 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
             catch_all=False,
             engines={"monty": 1, "cpython": 3},
             monty_binary=None,
+            memory=2**20,
             validation=None,
         ),
         f.Renew(),

@@ -76,6 +76,7 @@ def test_shapes_of_every_kind_reach_the_parent() -> None:
         catch_all=True,
         engines={"monty": 1},
         monty_binary="/m",
+        memory=2**20,
         validation=None,
     )
     assert f.decode_host_frame(encode_frame(frame)) == frame
