@@ -224,6 +224,27 @@ def test_an_answer_nobody_waited_for_is_passed_over(monkeypatch: pytest.MonkeyPa
         assert enclave.run("1").unwrap() == 1
 
 
+def test_a_host_that_blocks_every_signal() -> None:
+    printed = host("""
+        import signal
+        from doublevm import Enclave
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        with Enclave(engine="cpython") as enclave:
+            for number in range(2):
+                print(enclave.run(str(number)).unwrap())
+    """)
+    assert printed == "0\n1\n"
+
+
+@needs_namespaces
+def test_one_ends_with_the_process_that_waits_for_it() -> None:
+    """That one is all that a host can kill, should a zygote not look at its socket."""
+    zygote.warm_up()
+    (only,) = zygotes()
+    os.kill(only.parent, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(only.pid))
+
+
 def test_pipes_are_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever else closes meanwhile: the number may be another file's by then."""
     pair = zygote.spawn(zygote.Kind(None, (), ()))
