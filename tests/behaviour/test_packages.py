@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from doublevm import ConfigError, CPython, Enclave, EngineUnavailable, Limits
+from doublevm import ConfigError, CPython, Enclave, EngineUnavailable, Limits, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,12 +116,30 @@ def test_a_module_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             "from threading import Event, Thread\nThread(target=Event().wait, daemon=True).start()",
             "has started 1 thread",
         ),
+        ("raise SystemExit(3)", "exits as it is imported"),
     ],
-    ids=["import error", "another error", "a thread"],
+    ids=["import error", "another error", "a thread", "an exit"],
 )
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
 def test_a_module_that_does_not_load(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, problem: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, problem: str, *, warm: bool
 ) -> None:
+    """Whether the template has loaded it or the zygote, which templates are forks of."""
     engine = module(tmp_path, monkeypatch, code)
+    if warm:
+        warm_up(engine)
     with Enclave(engine=engine) as enclave, pytest.raises(EngineUnavailable, match=problem):
         enclave.run("1")
+
+
+def test_guests_draw_random_numbers_of_their_own() -> None:
+    """Of one template and of several: all are forks of a zygote that has loaded numpy."""
+    pytest.importorskip("numpy")
+    engine = CPython(packages=["numpy"])
+    warm_up(engine)
+    drawn = []
+    for _ in range(2):
+        with Enclave(engine=engine) as enclave:
+            program = "import numpy, random\n[float(numpy.random.rand()), random.random()]"
+            drawn += [enclave.run(program).unwrap() for _ in range(2)]
+    assert len({value for values in drawn for value in values}) == 8

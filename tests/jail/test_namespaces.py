@@ -219,6 +219,24 @@ def test_forks_are_each_number_one(as_stranger: Callable[..., Stranger]) -> None
     assert done.stdout == "1 0, 1 0, thread\n", done.stderr
 
 
+def test_a_fork_that_failed_is_not_the_last(as_stranger: Callable[..., Stranger]) -> None:
+    """As one does where a container has a limit of processes, until others have ended."""
+    code = PIDS.replace("range(2)", "range(1)").replace(
+        "def first():",
+        """def no_room():
+    raise BlockingIOError(11, "no room")
+def first():
+    real, os.fork = os.fork, no_room
+    try:
+        namespaces.fork_with_own_pids()
+    except BlockingIOError:
+        print("no room", end=", ")
+    os.fork = real""",
+    )
+    done = as_stranger(code, imports=IMPORTS + "; import threading")
+    assert done.stdout == "no room, 1 0, thread\n", done.stderr
+
+
 def test_the_control_cannot_start_a_thread(as_stranger: Callable[..., Stranger]) -> None:
     """That is why the one who forks has to come back."""
     code = PIDS.replace(

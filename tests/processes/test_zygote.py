@@ -8,19 +8,20 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import doublevm
 from doublevm import CPython, Enclave, VMError, tool
-from doublevm.host import zygote
+from doublevm.host import processes, zygote
 from doublevm.jail import namespaces
+from doublevm.wire import zygote_frames as frames
 from tests.support.procfs import Process, all_below, is_alive, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 needs_namespaces = pytest.mark.skipif(namespaces.available() is not None, reason="no namespaces")
 
@@ -117,7 +118,7 @@ def test_a_fork_of_the_host_has_its_own() -> None:
     printed = host("""
         import os
         from doublevm import Enclave
-        from doublevm.host import zygote
+        from doublevm.host import processes, zygote
 
         def mine():
             return [each._process.pid for each in zygote._zygotes.values()]
@@ -207,10 +208,7 @@ def test_it_has_nothing_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str((only.folder / "cwd").readlink()) == "/"
 
 
-@pytest.mark.parametrize("cut", [1, 3])
-def test_an_answer_nobody_waited_for_is_passed_over(
-    monkeypatch: pytest.MonkeyPatch, cut: int
-) -> None:
+def test_an_answer_nobody_waited_for_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host interrupted while it waited: its next request gets its own answer."""
     zygote.warm_up()
     (held,) = zygote._zygotes.values()
@@ -218,10 +216,134 @@ def test_an_answer_nobody_waited_for_is_passed_over(
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    for _ in range(cut):
-        with monkeypatch.context() as patch:
-            patch.setattr(held, "_receive", interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                held.spawn(None)
+    with monkeypatch.context() as patch:
+        patch.setattr(held, "_receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            held.spawn(None)
     with Enclave(engine="monty") as enclave:
         assert enclave.run("1").unwrap() == 1
+
+
+@pytest.mark.parametrize("free", range(1, 8))
+def test_a_host_without_room_for_descriptors_holds_no_pair_by_its_number(free: int) -> None:
+    """The kernel drops a pidfd it has no room for; a pid of a zygote is somebody else's here."""
+    printed = host(f"""
+        import os, resource
+        from doublevm.errors import EngineUnavailable
+        from doublevm.host import processes, zygote
+
+        def number(pid, signal):
+            print("killed by number", pid)
+
+        def open_ones():
+            return len(os.listdir("/proc/self/fd"))
+
+        os.kill = number
+        zygote.warm_up()
+        before = open_ones()
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + {free} - 1, limit[1]))
+        try:
+            zygote.spawn(zygote.Kind(None, (), ())).close(kill=True)
+        except EngineUnavailable:
+            print("unavailable")
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        assert open_ones() == before, open_ones()
+        zygote.spawn(zygote.Kind(None, (), ())).close(kill=True)
+        assert open_ones() == before, open_ones()
+    """)
+    assert printed == ("unavailable\n" if free < 5 else "")
+
+
+def test_a_request_without_its_descriptors_ends_no_zygote() -> None:
+    zygote.warm_up()
+    (held,) = zygote._zygotes.values()
+    with held._lock:
+        answer = held._ask(frames.Spawn(held._next_number(), None, None))
+    assert isinstance(answer, frames.Unspawned)
+    held.spawn(None).close(kill=True)
+
+
+def test_one_that_was_given_up_is_asked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that waited for its turn meanwhile: it would read the rest of somebody's answer."""
+    zygote.warm_up()
+    (held,) = zygote._zygotes.values()
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(held, "_receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            held.warm_up()
+    with pytest.raises(zygote.ZygoteGoneError):
+        held.spawn(None)
+
+
+@pytest.mark.parametrize("closed", [[0], [0, 1], [1, 2], [0, 1, 2]], ids=str)
+def test_a_host_without_standard_streams(tmp_path: Path, closed: list[int]) -> None:
+    result = tmp_path / "result"
+    host(f"""
+        import os
+        from doublevm import Enclave
+        for fd in {closed}:
+            os.close(fd)
+        with Enclave(engine="cpython") as enclave:
+            text = str(enclave.run("6 * 7").unwrap())
+        with open({str(result)!r}, "w") as file:
+            file.write(text)
+        for fd in {closed}:  # Python flushes them
+            try:
+                os.open("/dev/null", os.O_RDWR)
+            except OSError:
+                pass
+    """)
+    assert result.read_text() == "42"
+
+
+def test_a_host_that_blocks_every_signal() -> None:
+    printed = host("""
+        import signal
+        from doublevm import Enclave
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        with Enclave(engine="cpython") as enclave:
+            for number in range(2):
+                print(enclave.run(str(number)).unwrap())
+    """)
+    assert printed == "0\n1\n"
+
+
+@needs_namespaces
+def test_one_ends_with_the_process_that_waits_for_it() -> None:
+    """That one is all that a host can kill, should a zygote not look at its socket."""
+    zygote.warm_up()
+    (only,) = zygotes()
+    os.kill(only.parent, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(only.pid))
+
+
+def test_pipes_are_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else closes meanwhile: the number may be another file's by then."""
+    pair = zygote.spawn(zygote.Kind(None, (), ()))
+    turns = [pair.hang_up]
+
+    class Interrupted(set[object]):
+        def discard(self, element: object, /) -> None:
+            while turns:
+                turns.pop()()
+            super().discard(element)
+
+    monkeypatch.setattr(processes, "_open_pairs", Interrupted([pair]))
+    pair.hang_up()
+    pair.close(kill=True)
+
+
+def test_those_that_were_killed_leave_no_descriptor() -> None:
+    counts = []
+    for _ in range(3):
+        zygote.spawn(zygote.Kind(None, (), ())).close(kill=True)
+        counts.append(sum(1 for _ in Path("/proc/self/fd").iterdir()))
+        (only,) = zygotes()
+        os.kill(only.pid, signal.SIGKILL)
+        assert wait_until(lambda: not any(z.alive for z in zygote._zygotes.values()))
+    assert len(set(counts)) == 1

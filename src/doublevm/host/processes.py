@@ -42,6 +42,7 @@ class PairProcess:
             status: returns how the process of such a pid ended, once it has; None if nobody knows.
         """
         self.read_fd, self.write_fd = fds
+        self._pipes = list(fds)
         self._pid, self._pidfd, self._status = pid, pidfd, status
         os.set_blocking(self.read_fd, False)
         os.set_blocking(self.write_fd, False)
@@ -90,10 +91,12 @@ class PairProcess:
 
     def hang_up(self) -> None:
         """Close the pipes."""
-        if self in _open_pairs:
-            _open_pairs.discard(self)
-            os.close(self.write_fd)
-            os.close(self.read_fd)
+        _open_pairs.discard(self)
+        # Taken one by one: of two threads, each closes what the other does not. No lock is asked
+        # for, as in a forked child nobody would give it back.
+        with contextlib.suppress(IndexError):
+            while True:
+                os.close(self._pipes.pop())
 
     def exit_status(self) -> str:
         """Say how the parent VM ended, for an error message."""

@@ -37,6 +37,7 @@ GOODBYE_SECONDS: Final = 2.0
 """How long a zygote has to end once its socket is closed; then it is killed."""
 
 _CHUNK: Final = 65536
+_LAST_STREAM: Final = 2
 
 
 class Kind(NamedTuple):
@@ -63,7 +64,7 @@ class Zygote:
         Raises:
             EngineUnavailable: the process cannot be started.
         """
-        self._socket, theirs = socket.socketpair()
+        self._socket, theirs = _socket_pair()
         command = python_command(
             "doublevm.zygote.__main__", theirs.fileno(), "\n".join(folders), *packages
         )
@@ -93,35 +94,46 @@ class Zygote:
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
-        return not self._lost and self._process.poll() is None
+        return not self._lost and not self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether its process has ended: nothing will ever answer."""
+        return self._process.poll() is not None
 
     def spawn(self, cpython: Rung | None) -> PairProcess:
         """Fork a pair.
 
         Raises:
             ConfinementUnavailable: a namespace was refused that works here.
+            EngineUnavailable: this process can have no more descriptors.
             ZygoteGoneError: the zygote has ended.
         """
-        read_fd, parent_writes = os.pipe()
-        parent_reads, write_fd = os.pipe()
-        pidfd: int | None = None
+        read_fd, parent_writes, parent_reads, write_fd = _two_pipes()
+        fds: list[int] = []
         try:
-            weakest = cast("z.Weakest | None", cpython)
-            request = z.Spawn(self._next_number(), weakest, known_missing())
             with self._lock:
+                weakest = cast("z.Weakest | None", cpython)
+                request = z.Spawn(self._next_number(), weakest, known_missing())
                 answer = self._ask(request, parent_reads, parent_writes)
-                pidfd = self._fds.pop() if self._fds else None
+                fds, self._fds = self._fds, []
         except BaseException:
-            os.close(read_fd)
-            os.close(write_fd)
+            for fd in (read_fd, write_fd, *fds):
+                os.close(fd)
             raise
         finally:
             os.close(parent_reads)
             os.close(parent_writes)
-        if isinstance(answer, z.Spawned):
+        # INVARIANT: where there are pidfds, no pair is held without one. Its pid is that of another
+        # namespace, and would be somebody else's here. The kernel drops a descriptor that it has no
+        # room for.
+        if isinstance(answer, z.Spawned) and (fds or not hasattr(os, "pidfd_open")):
+            pidfd = fds[0] if fds else None
             return PairProcess((read_fd, write_fd), answer.pid, pidfd, self.status)
-        os.close(read_fd)
-        os.close(write_fd)
+        for fd in (read_fd, write_fd, *fds):
+            os.close(fd)
+        if isinstance(answer, z.Spawned):
+            raise EngineUnavailable("a pair cannot be held: too many open files")
         raise ConfinementUnavailable(f"the VMs cannot be confined: {answer.message}")
 
     def warm_up(self) -> None:
@@ -161,7 +173,12 @@ class Zygote:
         return self._number
 
     def _ask(self, request: Any, *fds: int) -> Any:
-        """Send a request and return its answer; others are of requests that were given up."""
+        """Send a request and return its answer; others are of requests that were given up.
+
+        With the lock held: whoever waited for it may find that the stream was left half read.
+        """
+        if self._lost:
+            raise ZygoteGoneError("it was given up")
         try:
             socket.send_fds(self._socket, [pack(encode_frame(request))], fds)
             while True:
@@ -190,6 +207,37 @@ class Zygote:
     def _close_fds(self) -> None:
         while self._fds:
             os.close(self._fds.pop())
+
+
+def _socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Return two ends, neither of which has a standard stream's number.
+
+    Those are free in a host that has closed its streams, and the zygote has its own there.
+    """
+    ours, theirs = socket.socketpair()
+    passed_over: list[socket.socket] = []
+    while min(ours.fileno(), theirs.fileno()) <= _LAST_STREAM:
+        passed_over += ours, theirs
+        ours, theirs = socket.socketpair()
+    for each in passed_over:
+        each.close()
+    return ours, theirs
+
+
+def _two_pipes() -> tuple[int, int, int, int]:
+    """Return both ends of one, then of the other.
+
+    Raises:
+        EngineUnavailable: this process can have no more descriptors.
+    """
+    first: tuple[int, ...] = ()
+    try:
+        first = os.pipe()
+        return (*first, *os.pipe())
+    except OSError as error:
+        for fd in first:
+            os.close(fd)
+        raise EngineUnavailable(f"a pair cannot be held: {error}") from error
 
 
 _zygotes: dict[tuple[tuple[str, ...], tuple[str, ...]], Zygote] = {}
@@ -226,9 +274,17 @@ def _zygote(kind: Kind) -> Zygote:
         found = _zygotes.get(key)
         if found is None or not found.alive:
             if found is not None:
-                _retired.append(found)  # its pairs may live: they are let end by themselves
+                _retire(found)
             found = _zygotes[key] = Zygote(*key)
         return found
+
+
+def _retire(zygote: Zygote) -> None:
+    """Let go of one that cannot be asked any more."""
+    if zygote.ended:
+        zygote.close()
+    else:
+        _retired.append(zygote)  # its pairs may live: they are let end by themselves
 
 
 def _end_all() -> None:

@@ -19,6 +19,7 @@ from doublevm.module_lists import HARMLESS_MODULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
 IMPORTED_LATE: Final = (
     "_strptime", "linecache", "tokenize", "warnings", "traceback", "copyreg", "locale",
@@ -43,6 +44,13 @@ LAZY: Final = {
                "pandas.core.indexers.*", "pandas.core.window.*", "pandas.core.strings.*"),
 }  # fmt: skip
 """What well-known packages import on first use, and programs take for granted."""
+
+
+_most_threads: Final = [1]
+"""How many there were after packages had been loaded. A fork remembers what it is without."""
+
+
+_parted: Final[list[ModuleType]] = []
 
 
 class ThreadsError(ImportError):
@@ -74,7 +82,10 @@ def load(packages: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
     """
     sys.path += [folder for folder in folders if folder and folder not in sys.path]
     for name in packages:
-        importlib.import_module(name)
+        try:
+            importlib.import_module(name)
+        except SystemExit as error:  # or it would end a zygote, and all pairs with it
+            raise ImportError(f"{name} exits as it is imported") from error
     for name in (*sorted(HARMLESS_MODULES), *IMPORTED_LATE, *_also(packages)):
         try:
             importlib.import_module(name)
@@ -82,6 +93,8 @@ def load(packages: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
             continue
     for name in CODECS:
         codecs.lookup(name)
+    _part_random_numbers()
+    _note_threads()
 
 
 def preload(packages: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
@@ -94,11 +107,27 @@ def preload(packages: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
     load(packages, folders)
     os.environ.clear()
     _close_imports()
-    if (threads := len(list(Path("/proc/self/task").iterdir()))) > 1:
+    if (threads := _note_threads()) > 1:
         raise ThreadsError(
             f"one of the packages {', '.join(packages)} has started {threads - 1} thread(s), and "
             "a fork would be without"
         )
+
+
+def _part_random_numbers() -> None:
+    """Have each fork draw numbers of its own from numpy; Python's own module sees to that."""
+    module = sys.modules.get("numpy.random")
+    if module is not None and module not in _parted:
+        _parted.append(module)
+        os.register_at_fork(after_in_child=module.seed)
+
+
+def _note_threads() -> int:
+    """Return how many threads this process has, or one that it was forked from once had."""
+    tasks = Path("/proc/self/task")
+    if tasks.exists():
+        _most_threads[0] = max(_most_threads[0], len(list(tasks.iterdir())))
+    return _most_threads[0]
 
 
 def _also(packages: Sequence[str]) -> list[str]:

@@ -82,9 +82,13 @@ def fork_with_own_pids() -> int:
     back = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscall("unshare", CLONE_NEWPID)
-        pid = os.fork()
-        if pid != 0:
-            syscall("setns", back, CLONE_NEWPID)
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            # Also if there was no room for a child: or none could ever be forked again.
+            if pid != 0:
+                syscall("setns", back, CLONE_NEWPID)
     finally:
         os.close(back)
     return pid

@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from doublevm.jail.identity import close_all_but, forbid_inspection, name_process
+from doublevm.jail.identity import close_all_but, die_with_parent, forbid_inspection, name_process
 from doublevm.jail.probe import probe
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ def main() -> NoReturn:
     """Find out what confines VMs here, then serve the host until it hangs up."""
     fd = int(sys.argv[1])
     os.set_inheritable(fd, False)  # noqa: FBT003
-    # A host may ignore it, which is inherited; here it matters how children end.
+    # A host may ignore it or block it, which is inherited; here it matters how children end.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     name_process("dvm-zygote")
     forbid_inspection()
     missing = probe()
@@ -50,7 +51,8 @@ def _pairs(missing: dict[str, str]) -> Pairs:
 def _go_on_as_the_first_of_a_namespace() -> None:
     """Return in a child that is number 1 there; wait for it here.
 
-    With it ends everything that it has started: the kernel sees to that, whatever they do.
+    With it ends everything that it has started: the kernel sees to that, whatever they do. It ends
+    with the one that waits.
     """
     from doublevm.jail.namespaces import enter_pids  # noqa: PLC0415 - Linux's own
 
@@ -59,3 +61,5 @@ def _go_on_as_the_first_of_a_namespace() -> None:
         close_all_but((0, 1, 2))
         os.waitpid(pid, 0)
         os._exit(0)
+    # The host can kill the one that waits, and nobody else of these two.
+    die_with_parent(0)

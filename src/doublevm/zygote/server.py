@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -87,21 +88,29 @@ class Server:
 
     def _spawn(self, request: Spawn) -> None:
         fds, self._fds = self._fds, []
-        read_fd, write_fd = fds
         try:
+            read_fd, write_fd = _both(fds)
             pid = self._pairs.spawn(read_fd, write_fd, request.missing, request.cpython)
+            # A pair that nobody can hold ends by itself, as the host closes its pipes.
+            pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
         except OSError as error:
             self._answer(Unspawned(request.number, str(error)))
             return
         finally:
-            os.close(read_fd)
-            os.close(write_fd)
-        if not hasattr(os, "pidfd_open"):
+            for fd in fds:
+                os.close(fd)
+        if pidfd is None:
             self._answer(Spawned(request.number, pid))
             return
-        pidfd = os.pidfd_open(pid)
         self._answer(Spawned(request.number, pid), pidfd)
         os.close(pidfd)
 
     def _answer(self, frame: msgspec.Struct, *fds: int) -> None:
         socket.send_fds(self._host, [pack(encode_frame(frame))], fds)
+
+
+def _both(fds: list[int]) -> tuple[int, int]:
+    """Return the two descriptors of a pair; the kernel drops those that it has no room for."""
+    if len(fds) != 2:  # noqa: PLR2004
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    return fds[0], fds[1]
