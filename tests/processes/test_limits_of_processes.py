@@ -46,8 +46,14 @@ def test_memory_of_a_monty_worker(paused: Callable[..., Pause], memory: int) -> 
 
 
 @pytest.mark.parametrize("memory", [32 * MIB, 256 * MIB])
-@pytest.mark.parametrize("program", ["x = 'x' * 10**9", "x = []\nwhile True: x.append(len(x) * 'y')",
-                                     "x = [0]\nwhile True: x = x + x"])  # fmt: skip
+@pytest.mark.parametrize(
+    "program",
+    [
+        "x = 'x' * 10**9",
+        "x = []\nwhile True: x.append(len(x) * 'y')",
+        "x = [0]\nwhile True: x = x + x",
+    ],
+)
 def test_the_workers_own_limit_comes_first(memory: int, program: str) -> None:
     """A guest that takes too much is told so, and its worker lives."""
     with Enclave(engine="monty", limits=Limits(memory=memory, timeout=60)) as enclave:

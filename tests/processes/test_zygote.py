@@ -18,7 +18,7 @@ from doublevm import CPython, Enclave, VMError, tool
 from doublevm.host import processes, zygote
 from doublevm.jail import namespaces
 from doublevm.wire import zygote_frames as frames
-from tests.support.procfs import Process, all_below, is_alive, wait_until
+from tests.support.procfs import Process, all_below, is_alive, parent_vms, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -347,3 +347,21 @@ def test_those_that_were_killed_leave_no_descriptor() -> None:
         os.kill(only.pid, signal.SIGKILL)
         assert wait_until(lambda: not any(z.alive for z in zygote._zygotes.values()))
     assert len(set(counts)) == 1
+
+
+def test_a_host_that_can_open_no_more_keeps_no_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    zygote.warm_up()
+    opened = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    pipe, turns = os.pipe, iter((True, True, False))
+
+    def two_more() -> tuple[int, int]:
+        if next(turns):
+            return pipe()
+        raise OSError(24, "Too many open files")
+
+    with Enclave(engine="monty") as enclave, monkeypatch.context() as patch:
+        patch.setattr(os, "pipe", two_more)
+        with pytest.raises(OSError, match="Too many open files"):
+            enclave.run("1")
+        assert wait_until(lambda: not parent_vms())
+        assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == opened

@@ -45,7 +45,11 @@ class PairLink:
         self._io = threading.Lock()
         self._closed = False
         self._arrivals: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._woken_fd, self._wake_fd = os.pipe()
+        try:
+            self._woken_fd, self._wake_fd = os.pipe()
+        except OSError:  # too many are open
+            process.close(kill=True)
+            raise
         self._wake_lock = threading.Lock()
         self._poll = self._other_poll(writing=False)
 

@@ -64,10 +64,12 @@ class Warmed(Frame, frozen=True, tag="warmed"):
 
 
 class Status(Frame, frozen=True, tag="status"):
-    """How it ended: its exit status, or the negative number of the signal that killed it."""
+    """How it ended."""
 
     number: Number
-    status: int
+    status: int | None
+    """Its exit status, or the negative number of the signal that killed it; None if nobody knows
+    any more."""
 
 
 decode_to_zygote = frame_decoder(Spawn | Warm | AskStatus)

@@ -97,10 +97,10 @@ class Pairs:
                 os.killpg(info.si_pid, signal.SIGKILL)
             self._note(*os.waitpid(info.si_pid, 0))
 
-    def status(self, pid: int) -> int:
-        """Return how one ended, of which it is known that it has; -1 if that is forgotten."""
+    def status(self, pid: int) -> int | None:
+        """Return how one ended, of which it is known that it has; None if that is forgotten."""
         self.reap()
-        return self._ended.pop(pid, -1)
+        return self._ended.pop(pid, None)
 
     def _note(self, pid: int, status: int) -> None:
         self._living.discard(pid)
