@@ -12,6 +12,7 @@ from doublevm.shapes import Shape
 from doublevm.wire import frames as f
 from doublevm.wire import inner_frames as i
 from doublevm.wire import template_frames as t
+from doublevm.wire import zygote_frames as z
 
 HOST: Final = get_args(f.HostFrame)
 PARENT: Final = get_args(f.ParentFrame)
@@ -19,8 +20,10 @@ TO_INNER: Final = get_args(i.ToInner)
 FROM_INNER: Final = get_args(i.FromInner)
 TO_TEMPLATE: Final = (t.Fork, t.Kill)
 FROM_TEMPLATE: Final = (t.Prepared, t.Failed, t.Ended)
+TO_ZYGOTE: Final = (z.Spawn, z.Warm, z.AskStatus)
+FROM_ZYGOTE: Final = (z.Spawned, z.Unspawned, z.Warmed, z.Status)
 KINDS: Final[tuple[type, ...]] = (
-    *HOST, *PARENT, *TO_INNER, *FROM_INNER, *TO_TEMPLATE, *FROM_TEMPLATE,
+    *HOST, *PARENT, *TO_INNER, *FROM_INNER, *TO_TEMPLATE, *FROM_TEMPLATE, *TO_ZYGOTE, *FROM_ZYGOTE,
 )  # fmt: skip
 
 LIMITS: Final = f.RunLimits(1.0, 2**25, 10, 1000, 10, 5)
@@ -69,6 +72,13 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
         t.Prepared(),
         t.Failed("message"),
         t.Ended(-9, 0.5, 1000),
+        z.Spawn(1, 3, {"landlock": "not there"}),
+        z.Warm(2),
+        z.AskStatus(3, 77),
+        z.Spawned(1, 77),
+        z.Unspawned(1, "why"),
+        z.Warmed(2),
+        z.Status(3, -9),
     )
 }
 
@@ -97,6 +107,10 @@ def frames_of(kind: type) -> st.SearchStrategy[Any]:
 def _values(annotation: Any) -> st.SearchStrategy[Any]:
     known: dict[Any, st.SearchStrategy[Any]] = {
         f.Number: NUMBERS, f.Name: TEXT, f.Line: st.integers(0, 2**31), str: TEXT, bytes: PAYLOADS,
+        int | None: st.none() | st.integers(-(2**63), 2**64 - 1),
+        z.Weakest | None: st.none() | st.integers(0, 4),
+        dict[f.Name, str] | None: st.none() | st.dictionaries(TEXT, TEXT, max_size=3),
+        dict[str, str] | None: st.none() | st.dictionaries(TEXT, TEXT, max_size=3),
         float: st.floats(allow_nan=False), f.Number | None: st.none() | NUMBERS,
         float | None: st.none() | st.floats(allow_nan=False), int: st.integers(-(2**63), 2**64 - 1),
         tuple[ToolSpec, ...]: st.just((ToolSpec("tool", ()),)) | st.just(()),

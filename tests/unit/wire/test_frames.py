@@ -14,16 +14,19 @@ from doublevm.shapes import Choice, Mapping, Record, Scalar, Sequence, Tuple, Un
 from doublevm.wire import frames as f
 from doublevm.wire import inner_frames as i
 from doublevm.wire import template_frames as t
+from doublevm.wire import zygote_frames as z
 from doublevm.wire.frames import FrameError, encode_frame, frame_name
 from tests.unit.wire.every_frame import (
     EXAMPLES,
     FROM_INNER,
     FROM_TEMPLATE,
+    FROM_ZYGOTE,
     HOST,
     KINDS,
     PARENT,
     TO_INNER,
     TO_TEMPLATE,
+    TO_ZYGOTE,
     example,
     frames_of,
     names,
@@ -36,12 +39,25 @@ DECODERS = {
     i.decode_from_inner: FROM_INNER,
     t.decode_to_template: TO_TEMPLATE,
     t.decode_from_template: FROM_TEMPLATE,
+    z.decode_to_zygote: TO_ZYGOTE,
+    z.decode_from_zygote: FROM_ZYGOTE,
 }
 pack = msgspec.msgpack.Encoder().encode
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=names)
 every_decoder = pytest.mark.parametrize(
-    "decode", DECODERS, ids=["host", "parent", "to", "from", "to-template", "from-template"]
+    "decode",
+    DECODERS,
+    ids=[
+        "host",
+        "parent",
+        "to",
+        "from",
+        "to-template",
+        "from-template",
+        "to-zygote",
+        "from-zygote",
+    ],
 )
 
 
