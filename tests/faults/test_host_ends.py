@@ -52,7 +52,7 @@ def test_killed(driver: str, engine: str, state: str) -> None:
     with host(driver, engine, state, "killed") as (process, vms):
         # A cpython guest ends with its run; its template, or a monty worker, waits for the next.
         guest = engine == "cpython" and state != "idle"
-        assert len(vms) == (3 if guest else 2)
+        assert len(vms) in ((3,) if guest else (2, 3))  # the next guest may be there already
         assert all(is_alive(vm.pid) for vm in vms)
         process.kill()
         assert all_end(vms), [vm for vm in vms if is_alive(vm.pid)]

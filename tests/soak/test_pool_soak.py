@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import doublevm
 from doublevm import DoubleVM, Limits, ParentValidation, tool
 from doublevm.host.memory import held
 from tests.pool.drivers import opened_pool
@@ -105,6 +106,7 @@ class Soak:
 
 @pytest.mark.parametrize("driver", ["sync", "async"])
 def test_a_pool_leaves_nothing_behind(driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
+    doublevm.warm_up()  # what belongs to the host is not the pool's
     before = Counts()
     options = {
         "tools": [double],
