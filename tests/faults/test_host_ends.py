@@ -82,8 +82,8 @@ def test_it_ends_without_closing(
 @pytest.mark.parametrize("state", ["computing", "calling"])
 def test_interrupted_by_ctrl_c(driver: str, engine: str, state: str) -> None:
     with host(driver, engine, state, "killed") as (process, vms):
-        # Python looks for signals between two steps, and not once more before it begins to wait: one
-        # that comes just then is noticed when something else has come.
+        # Python looks for signals between two steps, and not once more before it begins to wait:
+        # one that comes just then is noticed when something else has come.
         time.sleep(0.5)
         os.kill(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import doublevm
 from doublevm import DoubleVM, Enclave, Limits, ParentValidation, VMCrashed
 from tests.support.procfs import descendants, open_descriptors, wait_until
 
@@ -93,6 +94,7 @@ def drive(enclaves: dict[tuple[str, bool], Enclave], runs: int) -> None:
 
 
 def test_many_runs_leave_nothing_behind() -> None:
+    doublevm.warm_up()  # the zygote and its socket stay with the host
     processes = {process.pid for process in descendants()}
     descriptors = len(open_descriptors(os.getpid()))
     enclaves = {
