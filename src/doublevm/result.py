@@ -28,9 +28,10 @@ class RunStats:
     denied: int
     """Operations that were denied."""
     cpu_time: float
-    """Seconds of CPU of the inner VM, as far as the parent VM can tell; 0.0 if it was killed."""
+    """Seconds of CPU of the inner VM, as far as the parent VM can tell; 0.0 if it was killed. On
+    cpython the guest's process says it of itself when a program came to its end."""
     peak_memory: int
-    """Bytes the inner VM's process had resident at most, its interpreter included; 0 likewise."""
+    """Bytes the inner VM's process had resident at most, its interpreter included; likewise."""
     engine: str
     """``"monty"`` or ``"cpython"``; empty if the program was refused before it ran."""
 

@@ -111,6 +111,31 @@ def test_a_guest_does_not_learn_of_the_machine() -> None:
     assert run("import os\nlen(os.sched_getaffinity(0))").error is not None
 
 
+LIE: Final = """
+import resource
+
+class Nothing:
+    ru_utime = ru_stime = 0.0
+    ru_maxrss = 0
+
+resource.getrusage = lambda _: Nothing
+"""
+
+
+@limitation("a program that came to its end has its process say what it used")
+def test_a_program_cannot_hide_what_it_used() -> None:
+    assert run(LIE).stats.peak_memory > 0
+
+
+def test_control_of_a_program_that_hides_nothing() -> None:
+    assert run("1").stats.peak_memory > 0
+
+
+def test_control_of_a_program_that_was_stopped() -> None:
+    result = run(f"{LIE}while True: pass", limits=Limits(timeout=0.2))
+    assert result.stats.peak_memory > 0
+
+
 # --- what guests share ------------------------------------------------------------------------
 
 

@@ -44,6 +44,8 @@ class CPythonEngine:
         """Memory and CPU of the last guest, which the next one is expected to have as well."""
         self._spare = False
         """Whether a guest with these limits waits for a program."""
+        self._said_its_end = self._leaving = False
+        """Whether the guest has told how its program ended; whether one was sent away since."""
         self._used = self._before = Usage(0.0, 0)
 
     def prepare(self, memory: int, timeout: float, *, keep: bool) -> None:
@@ -62,16 +64,20 @@ class CPythonEngine:
         self._end_turn()
 
     def rest(self) -> None:
-        """Have the next guest forked while nobody waits for it."""
-        if self._template is None or self._alive or self._spare or not self._limits[1]:
+        """Have the last guest waited for and the next one forked, while nobody waits for either."""
+        if self._template is None or self._alive or self._spare:
             return
         try:
+            self._see_off()
+            if not self._limits[1]:
+                return
             self._fork(self._limits)
             self._spare = True
         except EngineDiedError:
             self.close()
 
     def _fork(self, limits: tuple[int, int]) -> None:
+        self._see_off()
         self._buffer, self._grammar = FrameBuffer(), inner_side()
         self._limits = limits
         self._process.fork(*limits)
@@ -89,7 +95,7 @@ class CPythonEngine:
     def start(self, program: Program, emit: Callable[[Any, str], None]) -> Step:
         """Send the program; the process seals itself before it runs it."""
         self._emit = emit
-        self._before = self._used
+        self._before, self._said_its_end = self._used, False
         self._send(i.Start(program.source, program.inputs, program.tools, program.keep))
         return self._step()
 
@@ -119,9 +125,18 @@ class CPythonEngine:
             self._template.kill_guest()
 
     def finish(self, *, keep: bool) -> Usage:
-        """End the guest, unless it is kept for a session."""
+        """End the guest, unless it is kept for a session.
+
+        One that has said how its program ended is sent away and not waited for, as its process
+        takes longer to end than most programs to run: what it has used is what it said itself.
+        """
         if not keep and self._alive:
-            self._end_guest()
+            self._alive = False
+            self._leaving = self._said_its_end
+            if self._leaving:
+                self._process.kill_guest()
+            else:
+                self._end_guest()
         cpu = max(0.0, self._used.cpu_time - self._before.cpu_time)
         return Usage(cpu, self._used.peak_memory)
 
@@ -137,8 +152,13 @@ class CPythonEngine:
         assert self._template is not None
         return self._template
 
+    def _see_off(self) -> None:
+        """Wait for the end of a guest that was sent away."""
+        if self._leaving:
+            self._leaving = False
+            self._process.end_guest()
+
     def _end_guest(self) -> None:
-        self._alive = False
         try:
             ended = self._process.end_guest()
         except EngineDiedError:
@@ -189,7 +209,7 @@ class CPythonEngine:
                 return Wait(seconds)
             case i.Finished(value=value, usage=usage):
                 decode(value)
-                self._used = usage
+                self._used, self._said_its_end = usage, True
                 return Done(value)
-        self._used = frame.usage
+        self._used, self._said_its_end = frame.usage, True
         return Failed(frame.kind, frame.type_name, frame.message, frame.line, frame.traceback)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from doublevm.confinement import Confinement
     from doublevm.host.processes import PairProcess
 
-CHUNK: Final = 256 * 1024
+CHUNK: Final = 64 * 1024
 
 
 class LinkClosedError(Exception):

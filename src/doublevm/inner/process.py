@@ -88,7 +88,7 @@ def _be_guest(
 
 
 def _serve(pipe: ParentPipe) -> None:
-    rehearse()
+    rehearse(pipe)
     start: Start = pipe.ask(Prepared())
     guest = Guest(pipe, start.tools)
     while True:
