@@ -128,6 +128,7 @@ def _settings(profile: int) -> Settings:
             double_vm=DoubleVM(enabled=profile != 2, parent_validation=validation),
             engine="cpython",
             inputs=None,
+            gather_on_one_core=False,
         )
 
 

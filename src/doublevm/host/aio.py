@@ -12,6 +12,7 @@ from doublevm.host import run as r
 from doublevm.host.aioholding import OwnAsyncPair
 from doublevm.host.aiolink import in_thread
 from doublevm.host.core import START_SECONDS, EnclaveCore, settings
+from doublevm.host.cores import Lookout, cores
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
@@ -41,7 +42,7 @@ class AsyncEnclave:
         ConfigError: an option is wrong; the message names it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an enclave's options
         self,
         *,
         tools: Iterable[Any] = (),
@@ -51,6 +52,7 @@ class AsyncEnclave:
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
+        gather_on_one_core: bool = True,
     ) -> None:
         """Check the options, which are those of Enclave; start nothing yet."""
         config = settings(
@@ -61,6 +63,7 @@ class AsyncEnclave:
             double_vm=double_vm,
             engine=engine,
             inputs=inputs,
+            gather_on_one_core=gather_on_one_core,
         )
         self._begin(EnclaveCore(config), OwnAsyncPair(config.kind))
 
@@ -159,15 +162,16 @@ class AsyncEnclave:
         return await self._drive(await self._held.live(), host_run, session=session)
 
     async def _drive(self, link: AsyncPairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
-        driver = _AsyncDriver(link, host_run, self._core)
-        try:
-            result = await driver.result()
-            link.keeps_guest = session
-            return result
-        finally:
-            if not driver.ended_well:
-                link.process.kill()
-                await self._held.drop(kill=True, why=host_run.fault)
+        with cores.one(wanted=self._core.config.gather_on_one_core) as core:
+            driver = _AsyncDriver(link, host_run, self._core, core)
+            try:
+                result = await driver.result()
+                link.keeps_guest = session
+                return result
+            finally:
+                if not driver.ended_well:
+                    link.process.kill()
+                    await self._held.drop(kill=True, why=host_run.fault)
 
     async def _end_session(self) -> None:
         self._core.close_session()
@@ -217,8 +221,12 @@ class AsyncSession:
 class _AsyncDriver:
     """Drives one run in the event loop."""
 
-    def __init__(self, link: AsyncPairLink, host_run: r.HostRun, core: EnclaveCore) -> None:
+    def __init__(
+        self, link: AsyncPairLink, host_run: r.HostRun, core: EnclaveCore, cpu: int | None
+    ) -> None:
         self._link, self._run, self._core = link, host_run, core
+        self._cpu, self._lookout = cpu, Lookout(link.place, cpu)
+        self._next_look: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
         self.ended_well = False
@@ -229,6 +237,9 @@ class _AsyncDriver:
         try:
             async with asyncio.timeout(START_SECONDS) as self._clock:
                 await self._greet()
+                # The loop's own thread stays where it is: it has others to serve.
+                self._link.place.gather(self._cpu)
+                self._look()
                 result = await self._steps()
                 self.ended_well = not self._run.spent
                 return result
@@ -241,8 +252,15 @@ class _AsyncDriver:
                 ) from None
             return self._run.timed_out()
         finally:
+            if self._next_look is not None:
+                self._next_look.cancel()
             for task in self._tasks:
                 task.cancel()
+
+    def _look(self) -> None:
+        self._lookout.look()
+        if (patience := self._lookout.patience) != float("inf"):
+            self._next_look = self._link.loop.call_later(patience, self._look)
 
     async def _greet(self) -> None:
         link, core = self._link, self._core
@@ -269,7 +287,10 @@ class _AsyncDriver:
             case r.Send(frame=frame):
                 return await self._link.send(frame)
             case r.Next():
-                return await self._link.next()
+                self._lookout.heard += 1
+                frame = await self._link.next()
+                self._lookout.heard += 1
+                return frame
             case r.Clock(seconds=seconds):
                 self._started = True
                 self._clock.reschedule(self._link.loop.time() + seconds)

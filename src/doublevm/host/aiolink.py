@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from doublevm.errors import VMCrashed
 from doublevm.host.conversation import Conversation
 from doublevm.host.core import closed_under_way
+from doublevm.host.cores import Place
 from doublevm.host.threads import threads
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class AsyncPairLink:
         """Whether a session's guest lives in the pair."""
         self.confinement: Confinement | None = None
         self.serves: object = None
+        self.place = Place(process)
         self._conversation = Conversation()
         self._arrivals: deque[Any] = deque()
         self._waiter: asyncio.Future[None] | None = None

@@ -54,6 +54,7 @@ class Settings:
     """Where the packages are found."""
     inputs: dict[str, Any]
     validation: f.Validation | None
+    gather_on_one_core: bool
 
     @property
     def run_limits(self) -> f.RunLimits:
@@ -81,7 +82,7 @@ class Settings:
         return self.run_limits.timeout
 
 
-def settings(
+def settings(  # noqa: PLR0913 - an enclave's options
     *,
     tools: Iterable[Any],
     tool_handler: Callable[[str, dict[str, Any]], Any] | None,
@@ -90,6 +91,7 @@ def settings(
     double_vm: DoubleVM | None,
     engine: str | CPython,
     inputs: dict[str, Any] | None,
+    gather_on_one_core: bool,
 ) -> Settings:
     """Check an enclave's options.
 
@@ -101,6 +103,8 @@ def settings(
         raise ConfigError(f"limits must be Limits(...), not {limits!r}")
     if double_vm is not None and not isinstance(double_vm, DoubleVM):
         raise _no_double_vm(double_vm)
+    if not isinstance(gather_on_one_core, bool):
+        raise ConfigError(f"gather_on_one_core must be True or False, not {gather_on_one_core!r}")
     extra = engine if isinstance(engine, CPython) else CPython()
     choice = _engine(engine)
     handlers = Handlers(tools, tool_handler)
@@ -119,6 +123,7 @@ def settings(
         folders=extra.folders,
         inputs=checked,
         validation=validation,
+        gather_on_one_core=gather_on_one_core,
     )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from doublevm.errors import EngineUnavailable, VMCrashed
 from doublevm.host import run as r
 from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
+from doublevm.host.cores import Lookout, cores
 from doublevm.host.holding import OwnPair
 from doublevm.host.link import LinkClosedError
 from doublevm.host.threads import threads
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 class Enclave:
     """Runs programs written by a language model, and lets them call your tools.
 
-    One enclave is one conversation: it runs one program at a time, and what is known of earlier
-    runs counts for later ones. Each run gets a fresh guest; ``session()`` keeps it. Processes start
+    One enclave is one conversation: it runs one program at a time, and earlier runs count for later
+    ones. Each run gets a fresh guest; ``session()`` keeps it. Processes start
     with the first run and end with ``close()``, the ``with`` block, or the host.
 
     Tools run in a thread other than the caller's: one that never returns is abandoned when the run
@@ -55,7 +56,7 @@ class Enclave:
         ConfigError: an option is wrong; the message names it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an enclave's options
         self,
         *,
         tools: Iterable[Any] = (),
@@ -65,6 +66,7 @@ class Enclave:
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
+        gather_on_one_core: bool = True,
     ) -> None:
         """Check the options; start nothing yet.
 
@@ -76,6 +78,7 @@ class Enclave:
             double_vm: settings of the parent VM.
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
+            gather_on_one_core: whether a run's processes share one core until its guest computes.
         """
         config = settings(
             tools=tools,
@@ -85,6 +88,7 @@ class Enclave:
             double_vm=double_vm,
             engine=engine,
             inputs=inputs,
+            gather_on_one_core=gather_on_one_core,
         )
         self._begin(EnclaveCore(config), OwnPair(config.kind))
 
@@ -193,14 +197,15 @@ class Enclave:
         return self._drive(self._held.live(), host_run, session=session)
 
     def _drive(self, link: PairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
-        driver = _Driver(link, host_run, self._core, self._held.submit)
-        try:
-            result = driver.result()
-            link.keeps_guest = session
-            return result
-        finally:
-            if not driver.ended_well:
-                self._held.drop(kill=True, why=host_run.fault)
+        with cores.one(wanted=self._core.config.gather_on_one_core) as core:
+            driver = _Driver(link, host_run, self._core, self._held.submit, core)
+            try:
+                result = driver.result()
+                link.keeps_guest = session
+                return result
+            finally:
+                if not driver.ended_well:
+                    self._held.drop(kill=True, why=host_run.fault)
 
     def _end_session(self) -> None:
         self._core.close_session()
@@ -260,9 +265,11 @@ class _Driver:
         host_run: r.HostRun,
         core: EnclaveCore,
         submit: Callable[[Any], Future[Any]],
+        cpu: int | None,
     ) -> None:
         self._link, self._run = link, host_run
         self._core, self._submit = core, submit
+        self._cpu, self._lookout = cpu, Lookout(link.place, cpu)
         self._done = threading.Event()
         self._result: RunResult | None = None
         self._error: BaseException | None = None
@@ -286,6 +293,7 @@ class _Driver:
         while not self._done.wait(self._patience()):
             if time.monotonic() >= self._deadline:
                 return self._give_up()
+            self._lookout.look()
         if self._error is not None:
             raise self._error
         if self._result is None:
@@ -296,7 +304,7 @@ class _Driver:
     def _patience(self) -> float:
         # The deadline moves once, when the guest has started; until then look again in time.
         left = max(0.0, self._deadline - time.monotonic())
-        return left if self._started else min(left, 0.05)
+        return min(left, self._lookout.patience if self._started else 0.05)
 
     def _give_up(self) -> RunResult:
         if not self._started:
@@ -308,6 +316,7 @@ class _Driver:
     def _drive(self) -> None:
         try:
             self._greet()
+            self._link.place.gather(self._cpu)
             self._result = self._steps()
         except (LinkClosedError, RunEndedError):
             pass  # given up on: the caller has its result
@@ -342,7 +351,10 @@ class _Driver:
             case r.Send(frame=frame):
                 return self._link.send(frame)
             case r.Next():
-                return self._link.next()
+                self._lookout.heard += 1
+                frame = self._link.next()
+                self._lookout.heard += 1
+                return frame
             case r.Clock(seconds=seconds):
                 self._deadline = time.monotonic() + seconds
                 self._started = True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.errors import VMCrashed
 from doublevm.host.conversation import Conversation
+from doublevm.host.cores import Place
 
 if TYPE_CHECKING:
     import msgspec
@@ -41,6 +42,7 @@ class PairLink:
         """Whether a session's guest lives in the pair."""
         self.confinement: Confinement | None = None
         self.serves: object = None
+        self.place = Place(process)
         self._conversation = Conversation()
         self._io = threading.Lock()
         self._closed = False
@@ -127,7 +129,8 @@ class PairLink:
     def _wait(self, *, writing: bool) -> None:
         # One that waits for what is waited for most is kept: each call of a tool comes by here.
         poll = self._poll if not (writing or self._conversation.full) else self._other_poll(writing)
-        ready = {fd for fd, _ in poll.poll()}
+        with self.place:
+            ready = {fd for fd, _ in poll.poll()}
         if self._woken_fd in ready:
             os.read(self._woken_fd, 4096)
         if self.process.read_fd in ready:

@@ -30,6 +30,7 @@ class PoolBase:
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
+        gather_on_one_core: bool = True,
         min_workers: int | None = None,
         max_workers: int | None = None,
         memory_limit_per_worker: int | None = None,
@@ -40,7 +41,7 @@ class PoolBase:
         max_messages_per_second: int | None = None,
         graceful_shutdown_timeout: float | None = None,
     ) -> None:
-        """Check the options; start nothing yet. The first seven are those of an enclave.
+        """Check the options; start nothing yet. The first eight are those of an enclave.
 
         Args:
             tools: functions, plain or made by ``@tool``, sync or async.
@@ -50,6 +51,7 @@ class PoolBase:
             double_vm: settings of the parent VMs.
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
+            gather_on_one_core: as for an enclave.
             min_workers: workers that are kept ready although nobody needs them.
             max_workers: programs that may run at the same time.
             memory_limit_per_worker: bytes that a worker may have grown by after a run.
@@ -68,6 +70,7 @@ class PoolBase:
             double_vm=double_vm,
             engine=engine,
             inputs=inputs,
+            gather_on_one_core=gather_on_one_core,
         )
         own = PoolLimits(
             min_workers=min_workers,

@@ -54,7 +54,13 @@ class PairProcess:
 
     @property
     def pid(self) -> int:
-        """The parent VM's process id as this process sees it."""
+        """The parent VM's process id as this process sees it.
+
+        Raises:
+            ProcessLookupError: it was waited for, and the number may be another one's.
+        """
+        if self._over:
+            raise ProcessLookupError("the parent VM has ended")
         if self._pidfd is None:
             return self._pid
         text = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text()
