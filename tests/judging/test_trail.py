@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from doublevm import Allow, AuditRecord
+from doublevm import Allow
 from doublevm.audit import verify
 from doublevm.host.handlers import Handlers
 from doublevm.host.run import HostRun, Invoke
-from doublevm.host.trail import RunEndedError, Trail
+from doublevm.host.trail import Open, RunEndedError, Trail
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode
 
@@ -78,23 +78,24 @@ def test_no_handler_of_an_earlier_run_begins_during_the_next() -> None:
 
 
 def test_a_handler_that_ends_just_as_its_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    trail = Trail()
-    place = trail.add(1, 1.0, "add_note", {}, Allow(), encode({}))
     inside = threading.Event()
 
-    def slow(record: AuditRecord, *how: Any) -> AuditRecord:
-        if how[0] == "returned":
-            inside.set()
-            time.sleep(0.2)  # long enough for the run to be sealed meanwhile
-        return ended(record, *how)
+    class Slow(Open):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if (name, value) == ("duration", 0.1):
+                inside.set()
+                time.sleep(0.2)  # long enough for the run to be sealed meanwhile
+            super().__setattr__(name, value)
 
-    ended = AuditRecord.ended
-    monkeypatch.setattr(AuditRecord, "ended", slow)
+    monkeypatch.setattr("doublevm.host.trail.Open", Slow)
+    trail = Trail()
+    place = trail.add(1, 1.0, "add_note", {}, Allow(), encode({}))
     handler = threading.Thread(target=trail.ended, args=(place, "returned", 0.1))
     handler.start()
     assert inside.wait(5)
     trail.seal(1)
     handler.join()
+    assert [(record.outcome, record.duration) for record in trail.records] == [("returned", 0.1)]
     assert verify(trail.records) is None
 
 

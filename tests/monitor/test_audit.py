@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 import pickle
@@ -23,6 +24,8 @@ from tests.monitor.crossing import EXAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+NUMBERS = st.one_of(st.integers(-3, 2**70), st.floats())
 
 TEXT = st.sampled_from(("", "a:b", "\ud800"))
 VERDICTS = st.one_of(st.just(Allow()), st.builds(Deny, TEXT, TEXT, TEXT))
@@ -365,3 +368,16 @@ def test_its_repr_says_the_most_of_it() -> None:
 @pytest.mark.parametrize("value", [10**5000, "x" * 10**6], ids=["huge int", "long text"])
 def test_no_argument_breaks_its_repr(value: Any) -> None:
     assert len(repr(record(arguments={"value": value}))) < 1000
+
+
+@given(number=NUMBERS, timestamp=NUMBERS, duration=NUMBERS, operation=st.text(), verdict=VERDICTS)
+def test_the_hash_is_that_of_canonical_json(
+    number: int, timestamp: float, duration: float, operation: str, verdict: Any
+) -> None:
+    one = AuditRecord(
+        number, 7, timestamp, operation, {"n": 1}, verdict, "raised", duration, previous_hash="é"
+    )
+    denial = [verdict.barrier, verdict.rule, verdict.reason] if verdict != Allow() else None
+    fields = [number, 7, timestamp, operation, encode({"n": 1}).hex(), denial, "raised", duration]
+    line = json.dumps([*fields, "é"], separators=(",", ":"))
+    assert digest(one) == hashlib.sha256(line.encode()).hexdigest()

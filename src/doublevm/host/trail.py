@@ -20,6 +20,35 @@ class RunEndedError(Exception):
     """An operation came from a run that has been given up: it must not be begun."""
 
 
+class Open:
+    """An attempt of the run under way: what becomes of it is not known, or not sealed."""
+
+    __slots__ = ("arguments", "duration", "encoded", "operation", "outcome", "timestamp", "verdict")
+
+    def __init__(
+        self,
+        timestamp: float,
+        operation: str,
+        arguments: Mapping[str, Any],
+        verdict: Verdict,
+        encoded: bytes,
+    ) -> None:
+        self.timestamp, self.operation, self.arguments = timestamp, operation, arguments
+        self.verdict, self.encoded = verdict, encoded
+        self.outcome: Outcome = "pending" if isinstance(verdict, Allow) else "denied"
+        self.duration = 0.0
+
+    def record(self, number: int, run: int) -> AuditRecord:
+        """Return it as it is now."""
+        fields = (self.timestamp, self.operation, self.arguments, self.verdict)
+        return AuditRecord(number, run, *fields, self.outcome, self.duration)
+
+    def sealed(self, number: int, run: int, previous_hash: str) -> AuditRecord:
+        """Return it for good."""
+        outcome: Outcome = "abandoned" if self.outcome == "pending" else self.outcome
+        return self.record(number, run).ended(outcome, self.duration, previous_hash, self.encoded)
+
+
 class Trail:
     """Appended to when an operation is learnt of, before its handler runs; sealed run by run.
 
@@ -29,23 +58,27 @@ class Trail:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._records: list[AuditRecord] = []
-        self._sealed = self._ended_run = 0
-        self._encoded: list[bytes] = []
-        """The arguments of those that are not sealed yet, encoded."""
+        self._sealed: list[AuditRecord] = []
+        self._open: list[Open] = []
+        """Behind those, the attempts of the run under way."""
+        self._run = self._ended_run = 0
         self._lock = threading.Lock()
 
     @property
     def records(self) -> tuple[AuditRecord, ...]:
         """All records; those of a run under way are not sealed yet."""
-        return tuple(self._records)
+        return self.since(0)
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._sealed) + len(self._open)
 
     def since(self, place: int) -> tuple[AuditRecord, ...]:
         """Return the records from ``place`` on."""
-        return tuple(self._records[place:])
+        with self._lock:
+            first = len(self._sealed)
+            skipped = max(0, place - first)
+            rest = enumerate(self._open[skipped:], first + skipped + 1)
+            return (*self._sealed[place:], *(entry.record(n, self._run) for n, entry in rest))
 
     def add(
         self,
@@ -61,45 +94,38 @@ class Trail:
         Raises:
             RunEndedError: the run has ended.
         """
-        outcome: Outcome = "pending" if isinstance(verdict, Allow) else "denied"
+        entry = Open(timestamp, operation, arguments, verdict, encoded)
         with self._lock:
             if run <= self._ended_run:
                 raise RunEndedError
-            place = len(self._records)
-            self._encoded.append(encoded)
-            self._records.append(
-                AuditRecord(place + 1, run, timestamp, operation, arguments, verdict, outcome, 0.0)
-            )
-        return place
+            self._run = run
+            self._open.append(entry)
+            return len(self._sealed) + len(self._open) - 1
 
     def ended(self, place: int, outcome: Outcome, duration: float) -> None:
         """Record how an allowed operation ended."""
         with self._lock:
-            if place >= self._sealed:
-                self._records[place] = self._records[place].ended(outcome, duration)
+            index = place - len(self._sealed)
+            if index >= 0:
+                entry = self._open[index]
+                entry.outcome, entry.duration = outcome, duration
 
     def seal(self, run: int) -> None:
         """End a run and chain its records; what is pending then was abandoned."""
         with self._lock:
             self._ended_run = max(run, self._ended_run)
-            self._seal()
-
-    def _seal(self) -> None:
-        previous = self._records[self._sealed - 1].hash if self._sealed else GENESIS
-        for place, encoded in enumerate(self._encoded, self._sealed):
-            record = self._records[place]
-            outcome: Outcome = "abandoned" if record.outcome == "pending" else record.outcome
-            record = record.ended(outcome, record.duration, previous, encoded)
-            self._records[place] = record
-            previous = record.hash
-        self._sealed = len(self._records)
-        self._encoded.clear()
+            previous = self._sealed[-1].hash if self._sealed else GENESIS
+            for entry in self._open:
+                record = entry.sealed(len(self._sealed) + 1, self._run, previous)
+                self._sealed.append(record)
+                previous = record.hash
+            self._open.clear()
 
     def remembered(self, since: float) -> list[Remembered]:
         """Return what a new parent VM has to know: the attempts since a time, oldest first."""
         recent: list[Remembered] = []
         last = float("inf")
-        for record in reversed(self._records):
+        for record in reversed(self.records):
             if record.timestamp <= since:
                 break
             # The system's clock may have been set back between two records.
