@@ -15,7 +15,7 @@ import struct
 import sys
 
 from doublevm.jail import filters
-from doublevm.jail.seccomp import install
+from doublevm.jail.seccomp import Filter
 
 TELLTALE = 4000
 """An errno that the kernel has no use for: it comes from the filter."""
@@ -45,7 +45,7 @@ def _call_all(table: str, calls: list[Call], write_fd: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
     itself = os.getpid()
-    install(getattr(filters, table), refuse_with=TELLTALE)
+    Filter(getattr(filters, table), refuse_with=TELLTALE).install()
     for number, arguments in calls:
         result = libc.syscall(ctypes.c_long(number), *(ctypes.c_ulong(each) for each in arguments))
         if os.getpid() != itself:  # it was a fork

@@ -117,7 +117,7 @@ def seal_template(mechanisms: Collection[str], parent: int) -> None:
 
 def guest_filter(mechanisms: Collection[str]) -> seccomp.Filter | None:
     """Return the filter of guests, ready to be installed."""
-    return seccomp.Filter(filters.GUEST) if "seccomp" in mechanisms else None
+    return seccomp.ready(filters.GUEST) if "seccomp" in mechanisms else None
 
 
 def seal_guest(

@@ -7,7 +7,7 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from doublevm.jail.bpf import assemble
-from doublevm.jail.filters import GUEST
+from doublevm.jail.filters import GUEST, TABLES
 from doublevm.jail.identity import no_new_privs
 from doublevm.jail.libc import syscall
 from doublevm.jail.syscalls import this_machine
@@ -38,7 +38,7 @@ class Filter:
         Raises:
             UnsupportedMachineError: this machine's system calls are not known.
         """
-        self._name = table.name
+        self.table = table
         code = assemble(table, this_machine(), refuse_with)
         self._program = _Program(len(code) // _BYTES_PER_INSTRUCTION, code)
 
@@ -55,13 +55,31 @@ class Filter:
         program = ctypes.byref(self._program)
         odd_one = syscall("seccomp", SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, program)
         if odd_one != 0:
-            message = f"seccomp: thread {odd_one} cannot take the filter {self._name}"
+            message = f"seccomp: thread {odd_one} cannot take the filter {self.table.name}"
             raise OSError(errno.EBUSY, message)
 
 
-def install(table: Table, *, refuse_with: int | None = None) -> None:
-    """Assemble a filter and install it; raises what the two raise."""
-    Filter(table, refuse_with=refuse_with).install()
+_assembled: Final[dict[str, Filter]] = {}
+
+
+def assemble_all() -> None:
+    """Assemble every filter ahead of time: forks of this process have theirs at once then.
+
+    To assemble one takes a millisecond or two, and memory that a fork would not share.
+    """
+    for table in TABLES:
+        _assembled[table.name] = Filter(table)
+
+
+def ready(table: Table) -> Filter:
+    """Return a table's filter, assembled now if it was not before."""
+    found = _assembled.get(table.name)
+    return found if found is not None and found.table is table else Filter(table)
+
+
+def install(table: Table) -> None:
+    """Install a table's filter; raises what Filter and its ``install`` raise."""
+    ready(table).install()
 
 
 def available() -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from doublevm.confinement import Confinement
 from doublevm.inner.preload import load
 from doublevm.jail.identity import close_all_but, name_process
+from doublevm.jail.seccomp import assemble_all
 from doublevm.parent.late import load_what_is_loaded_late
 from doublevm.parent.process import be_parent_vm
 
@@ -45,6 +46,8 @@ class Pairs:
         self.warm = False
         """Whether everything is loaded that a template needs."""
         load_what_is_loaded_late()
+        if "seccomp" not in missing:
+            assemble_all()
         # The parent VM reports it, should it not be installed.
         with contextlib.suppress(ImportError):
             importlib.import_module("pydantic_monty")
