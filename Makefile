@@ -14,6 +14,7 @@ CACHES   := .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache
 JUDGING  := src/doublevm/barriers/*,src/doublevm/wire/*
 JUDGING  := $(JUDGING),src/doublevm/monitor.py,src/doublevm/history.py,src/doublevm/state.py
 JUDGING  := $(JUDGING),src/doublevm/policy.py,src/doublevm/levels.py,src/doublevm/audit.py
+JUDGING  := $(JUDGING),src/doublevm/callables.py,src/doublevm/guard_options.py
 JUDGING  := $(JUDGING),src/doublevm/operation.py,src/doublevm/verdict.py
 JUDGING_TESTS := tests/barriers tests/monitor tests/unit/wire tests/unit/test_bind.py \
     tests/unit/test_exceptions.py

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         VMCrashed,
         VMError,
     )
+    from doublevm.guard.findings import Finding
+    from doublevm.guard_options import Guard, GuardRule
     from doublevm.history import OperationHistoryEntry
     from doublevm.host.aio import AsyncEnclave, AsyncSession
     from doublevm.host.aiopool import AsyncEnclavePool
@@ -58,6 +60,9 @@ _HOMES: Final = {
     "EnclavePool": "host.pool",
     "EngineUnavailable": "errors",
     "ErrorCode": "errors",
+    "Finding": "guard.findings",
+    "Guard": "guard_options",
+    "GuardRule": "guard_options",
     "GuestError": "errors",
     "Limits": "limits",
     "OperationHistoryEntry": "history",
@@ -96,6 +101,9 @@ __all__ = [
     "EnclavePool",
     "EngineUnavailable",
     "ErrorCode",
+    "Finding",
+    "Guard",
+    "GuardRule",
     "GuestError",
     "Limits",
     "OperationHistoryEntry",

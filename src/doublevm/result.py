@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
     from doublevm.errors import GuestError
+    from doublevm.guard.findings import Finding
 
 
 _SHOWN: Final = 300
@@ -53,6 +54,8 @@ class RunResult:
     """One record per attempted operation, in order."""
     confinement: Confinement | None = None
     """What confined the VMs of this run; None in a result that no VM has given."""
+    findings: tuple[Finding, ...] = ()
+    """What reading the program has found: what refused it, if anything did, and warnings."""
 
     def __repr__(self) -> str:
         """Say the most of it in short: a guest chooses values that no log should break upon."""

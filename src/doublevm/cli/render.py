@@ -17,7 +17,10 @@ from rich.text import Text
 from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from doublevm.audit import AuditRecord
+    from doublevm.guard.findings import Finding
     from doublevm.result import RunResult
 
 PIPE_WIDTH: Final = 110
@@ -55,13 +58,27 @@ class Renderer:
         if self._line_open:
             self._console.print()
         error = result.error
+        refusing = error.findings if error is not None else ()
+        warnings = [each for each in result.findings if each not in refusing]
+        if warnings:
+            self._heading("warnings", "yellow")
+            self._findings(warnings, "yellow")
         if error is None:
             self._heading("result", "green")
             self._console.print(Text(visible(_pretty(result.value))), soft_wrap=True)
             return
         self._heading(error.code, "red")
+        if refusing:
+            self._findings(refusing, "red")
+            return
         shown = error.traceback or str(error).removeprefix(f"{error.code}: ")
         self._console.print(Text(visible(shown), style="red"), soft_wrap=True)
+
+    def _findings(self, findings: Iterable[Finding], style: str) -> None:
+        for finding in findings:
+            self._console.print(Text(visible(str(finding)), style=style), soft_wrap=True)
+            if finding.excerpt:
+                self._console.print(Text(f"    {visible(finding.excerpt)}"), soft_wrap=True)
 
     def operations(self, result: RunResult) -> None:
         """Show every operation and what became of it."""

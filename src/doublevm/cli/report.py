@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.verdict import Deny
@@ -35,11 +36,13 @@ def as_json(result: RunResult) -> str:
             "line": error.line,
             "traceback": error.traceback,
             "operation": error.operation,
+            "findings": [asdict(finding) for finding in error.findings],
         },
         "stdout": result.stdout,
         "stderr": result.stderr,
         "stats": {name: getattr(stats, name) for name in stats.__slots__},
         "operations": [_operation(record) for record in result.audit],
+        "findings": [asdict(finding) for finding in result.findings],
         "confinement": _confinement(result.confinement),
     }
     return json.dumps(report, indent=2) + "\n"

@@ -8,10 +8,12 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import EngineUnavailable, VMCrashed, VMError
+from doublevm.guard_options import LEVEL_GUARD
 from doublevm.host import run as r
 from doublevm.host.aioholding import OwnAsyncPair
 from doublevm.host.aiolink import in_thread
-from doublevm.host.core import START_SECONDS, EnclaveCore, settings
+from doublevm.host.core import START_SECONDS, EnclaveCore
+from doublevm.host.settings import settings
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
+    from doublevm.guard_options import Guard
     from doublevm.host.aioholding import AsyncHolding
     from doublevm.host.aiolink import AsyncPairLink
     from doublevm.host.handlers import Invocation
@@ -41,7 +44,7 @@ class AsyncEnclave:
         ConfigError: an option is wrong; the message names it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter an option
         self,
         *,
         tools: Iterable[Any] = (),
@@ -51,6 +54,7 @@ class AsyncEnclave:
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
+        guard: Guard | None = LEVEL_GUARD,
     ) -> None:
         """Check the options, which are those of Enclave; start nothing yet."""
         config = settings(
@@ -61,6 +65,7 @@ class AsyncEnclave:
             double_vm=double_vm,
             engine=engine,
             inputs=inputs,
+            guard=guard,
         )
         self._begin(EnclaveCore(config), OwnAsyncPair(config.kind))
 

@@ -6,153 +6,31 @@ import contextlib
 import itertools
 import time
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from doublevm.confinement import WARN_BELOW, Confinement, Rung
-from doublevm.engine import CPython
 from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
 from doublevm.host.confinement import note_missing
-from doublevm.host.handlers import Handlers
 from doublevm.host.meter import Meter
-from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.programs import check_inputs, check_source, encode_inputs
 from doublevm.host.run import HostRun
 from doublevm.host.trail import Trail
-from doublevm.host.zygote import Kind
 from doublevm.instructions import instructions, stubs
 from doublevm.launch import monty_binary
-from doublevm.levels import SecurityLevel
-from doublevm.limits import Limits
-from doublevm.policy import DoubleVM, ParentValidation
-from doublevm.shapes import brief
 from doublevm.wire import frames as f
 from doublevm.wire.codec import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
+
+    from doublevm.host.settings import Settings
 
 
 START_SECONDS: Final = 30.0
 """How long the VMs may take to start; a loaded machine needs a few, a broken one for ever."""
 
 _CLOSED: Final = "the enclave is closed; make a new one"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """An enclave's configuration, checked and complete."""
-
-    handlers: Handlers
-    level: SecurityLevel
-    limits: Limits
-    double_vm: DoubleVM
-    engine: f.EngineChoice
-    packages: tuple[str, ...]
-    folders: tuple[str, ...]
-    """Where the packages are found."""
-    inputs: dict[str, Any]
-    validation: f.Validation | None
-
-    @property
-    def run_limits(self) -> f.RunLimits:
-        """The limits as the parent VM is told them."""
-        names = f.RunLimits.__struct_fields__
-        return f.RunLimits(**{name: getattr(self.limits, name) for name in names})
-
-    @property
-    def engines(self) -> dict[f.EngineName, Rung]:
-        """The engines that may be needed, and the weakest confinement each may run on."""
-        level = self.level.settings
-        if self.engine != "auto":
-            return {self.engine: level.weakest[self.engine]}
-        may = level.auto_may_use_cpython
-        return {name: rung for name, rung in level.weakest.items() if may or name == "monty"}
-
-    @property
-    def kind(self) -> Kind:
-        """What pairs of this enclave are made of."""
-        return Kind(self.engines.get("cpython"), self.packages, self.folders)
-
-    @property
-    def timeout(self) -> float:
-        """Seconds a run may take."""
-        return self.run_limits.timeout
-
-
-def settings(
-    *,
-    tools: Iterable[Any],
-    tool_handler: Callable[[str, dict[str, Any]], Any] | None,
-    security_level: SecurityLevel | str,
-    limits: Limits | None,
-    double_vm: DoubleVM | None,
-    engine: str | CPython,
-    inputs: dict[str, Any] | None,
-) -> Settings:
-    """Check an enclave's options.
-
-    Raises:
-        ConfigError: one is wrong; the message names it and says what would be right.
-    """
-    level = SecurityLevel.of(security_level)
-    if limits is not None and not isinstance(limits, Limits):
-        raise ConfigError(f"limits must be Limits(...), not {limits!r}")
-    if double_vm is not None and not isinstance(double_vm, DoubleVM):
-        raise _no_double_vm(double_vm)
-    extra = engine if isinstance(engine, CPython) else CPython()
-    choice = _engine(engine)
-    handlers = Handlers(tools, tool_handler)
-    checked = check_inputs(inputs, handlers)
-    encode_inputs(checked)
-    complete = (limits or Limits()).over(level.settings.limits)
-    double_vm = double_vm or DoubleVM()
-    validation = _validation(double_vm, handlers)
-    return Settings(
-        handlers=handlers,
-        level=level,
-        limits=complete,
-        double_vm=double_vm,
-        engine=choice,
-        packages=tuple(extra.packages),
-        folders=extra.folders,
-        inputs=checked,
-        validation=validation,
-    )
-
-
-def _no_double_vm(value: object) -> ConfigError:
-    hint = ""
-    if isinstance(value, ParentValidation):
-        hint = "; write DoubleVM(parent_validation=...)"
-    elif value is False:
-        hint = "; write DoubleVM(enabled=False)"
-    return ConfigError(f"double_vm must be DoubleVM(...), not {brief(value, 80)}{hint}")
-
-
-def _engine(engine: object) -> f.EngineChoice:
-    if isinstance(engine, CPython):
-        return "cpython"
-    known = get_args(f.EngineChoice)
-    if engine not in known:
-        names = ", ".join(repr(name) for name in known)
-        raise ConfigError(f"engine must be one of {names} or CPython(...), not {engine!r}")
-    return cast("f.EngineChoice", engine)
-
-
-def _validation(double_vm: DoubleVM, handlers: Handlers) -> f.Validation | None:
-    validation = double_vm.parent_validation
-    if double_vm.enabled:
-        doubt = None if handlers.catch_all else misnamed(validation, handlers.tools)
-        if doubt:
-            warnings.warn(doubt, stacklevel=4)
-        return validation_frame(validation)
-    warnings.warn(
-        "DoubleVM(enabled=False): operations are relayed without judging names, rate and sequences",
-        stacklevel=4,
-    )
-    return None
 
 
 def closed_under_way() -> VMError:
@@ -305,6 +183,7 @@ class EnclaveCore:
             monty_binary=monty_binary(),
             memory=config.run_limits.memory,
             validation=config.validation,
+            guard=config.guard,
         )
 
     def check_ready(self, ready: f.Ready | f.Unconfined) -> Confinement:

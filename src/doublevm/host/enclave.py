@@ -15,10 +15,12 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import EngineUnavailable, VMCrashed
+from doublevm.guard_options import LEVEL_GUARD
 from doublevm.host import run as r
-from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
+from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way
 from doublevm.host.holding import OwnPair
 from doublevm.host.link import LinkClosedError
+from doublevm.host.settings import settings
 from doublevm.host.threads import threads
 from doublevm.host.trail import RunEndedError
 from doublevm.levels import SecurityLevel
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
+    from doublevm.guard_options import Guard
     from doublevm.host.handlers import Invocation
     from doublevm.host.holding import Holding
     from doublevm.host.link import PairLink
@@ -55,7 +58,7 @@ class Enclave:
         ConfigError: an option is wrong; the message names it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter an option
         self,
         *,
         tools: Iterable[Any] = (),
@@ -65,6 +68,7 @@ class Enclave:
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
+        guard: Guard | None = LEVEL_GUARD,
     ) -> None:
         """Check the options; start nothing yet.
 
@@ -76,6 +80,7 @@ class Enclave:
             double_vm: settings of the parent VM.
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
+            guard: what programs may contain, over the level's; None to run them unread.
         """
         config = settings(
             tools=tools,
@@ -85,6 +90,7 @@ class Enclave:
             double_vm=double_vm,
             engine=engine,
             inputs=inputs,
+            guard=guard,
         )
         self._begin(EnclaveCore(config), OwnPair(config.kind))
 

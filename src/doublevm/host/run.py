@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
+from doublevm.host.guarding import findings_of
 from doublevm.result import RunResult, RunStats
 from doublevm.verdict import Allow, Deny, Verdict
 from doublevm.wire import frames as f
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from doublevm.host.holding import Fault
     from doublevm.host.meter import Meter
     from doublevm.host.trail import Trail
+    from doublevm.wire import guard_frames as g
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class HostRun:
         self._printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
         self._characters = 0
         self._engine = ""
+        self._read: g.Findings = ()
         self.spent = False
         """Whether the pair has said that it can run no other program."""
         self.flooded = False
@@ -149,6 +152,8 @@ class HostRun:
                     yield from self._late(late)
                 case frame if frame.run != self._frame.run:
                     raise ProtocolError("parent", f.frame_name(frame), "a frame of another run")
+                case f.Read(findings=findings):
+                    self._read = findings
                 case f.Started(engine=engine):
                     self._engine, self._started = engine, self._clock()
                     yield Clock(self._frame.limits.timeout + self._buffer)
@@ -271,6 +276,7 @@ class HostRun:
             traceback=failed.traceback,
             operation=operation,
             verdict=verdict,
+            findings=findings_of(each for each in self._read if each.refuses),
         )
 
     def _result(self, usage: f.Usage, value: Any, error: GuestError | None) -> RunResult:
@@ -286,7 +292,8 @@ class HostRun:
             engine=self._engine,
         )
         stdout, stderr = ("".join(self._printed[stream]) for stream in ("stdout", "stderr"))
-        return RunResult(value, error, stdout, stderr, stats, audit, self._confinement())
+        findings = findings_of(self._read)
+        return RunResult(value, error, stdout, stderr, stats, audit, self._confinement(), findings)
 
 
 def _decode(payload: bytes, frame: str) -> Any:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING, Final, Literal
 
-from doublevm.engines.base import Failed
 from doublevm.engines.choice import lacking_in_monty
 from doublevm.errors import ErrorCode
 from doublevm.parent.watchdog import Stop
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
-    from doublevm.engines.base import Program
+    from doublevm.engines.base import Failed, Program
     from doublevm.parent.relay import Relay
 
 MAX_MESSAGE: Final = 4000
@@ -34,19 +32,6 @@ _LACKING_TYPES: Final = frozenset(
      "SyntaxError", "TypeError")
 )  # fmt: skip
 """Exceptions by which monty says that it lacks something."""
-
-
-def syntax_problem(source: str) -> ast.Module | Failed:
-    """Return the syntax tree, or why there is none."""
-    try:
-        return ast.parse(source)
-    except SyntaxError as error:
-        message = f"{type(error).__name__}: {error.msg}"
-        return Failed("syntax", type(error).__name__, message, error.lineno or 0)
-    # Null bytes and lone surrogates are ValueErrors; what is nested beyond the parser's stack is
-    # a RecursionError or MemoryError, by version.
-    except (ValueError, RecursionError, MemoryError) as error:
-        return Failed("syntax", "SyntaxError", f"SyntaxError: {str(error) or 'too deeply nested'}")
 
 
 def done(run: f.Run, value: bytes, usage: f.Usage) -> f.Done:

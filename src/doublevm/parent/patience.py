@@ -17,8 +17,8 @@ DETECT_SECONDS: Final = 0.5
 pair."""
 
 
-def patience(ask: Callable[[], object]) -> object:
-    """Return the answer of ``ask``.
+def patience(ask: Callable[[], object], seconds: float = DETECT_SECONDS) -> object:
+    """Return the answer of ``ask``, which may take so many seconds.
 
     Raises:
         TooSlowError: within ``ask``, when it takes too long; repeated, should it be caught there.
@@ -31,7 +31,7 @@ def patience(ask: Callable[[], object]) -> object:
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, DETECT_SECONDS, DETECT_SECONDS / 10)
+        signal.setitimer(signal.ITIMER_REAL, seconds, DETECT_SECONDS / 10)
         return ask()
     finally:
         # INVARIANT: nothing but ``ask`` is interrupted. Python runs signal handlers at calls and

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,17 +16,21 @@ from doublevm.engines.base import (
 )
 from doublevm.engines.choice import Refusal, choose
 from doublevm.monitor import Monitor
-from doublevm.parent.outcome import broken, done, failed, lacking, refused, stopped, syntax_problem
+from doublevm.parent.outcome import broken, done, failed, lacking, refused, stopped
 from doublevm.parent.patience import patience
 from doublevm.parent.policy import validation_of
+from doublevm.parent.reading import LONGEST, Reader, found, refused_unrun
 from doublevm.parent.relay import Relay, StoppedError
 from doublevm.state import from_wire
 from doublevm.wire import frames as f
+from doublevm.wire import guard_frames as g
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Mapping
 
     from doublevm.engines.base import Engine
+    from doublevm.engines.choice import Reason
     from doublevm.parent.pipe import HostPipe
     from doublevm.parent.watchdog import Watchdog
 
@@ -48,6 +51,7 @@ class ParentVM:
         self._tools = tuple(spec.name for spec in configure.tools)
         self._configure = configure
         self._monitor = _monitor(configure)
+        self._reader = Reader(configure)
         self._session: Engine | None = None
         self._last: Engine | None = None
         """The engine of the last run, which will be that of the next one as a rule."""
@@ -60,12 +64,33 @@ class ParentVM:
             if isinstance(frame, f.Run):
                 self._host.end(self._run(frame))
                 self._rest()
+            elif isinstance(frame, f.Check):
+                self._host.end(self._check(frame))
             elif isinstance(frame, f.Remember):
                 self._monitor.remember(from_wire(frame.entries))
             elif isinstance(frame, f.Renew):
                 self._renew()
             elif isinstance(frame, f.EndSession):
                 self._end_session()
+
+    def _check(self, check: f.Check) -> f.Checked:
+        reading = self._reader.read(check.source, check.inputs, check.timeout)
+        engine, reasons = self._engine_of(check.engine, reading.tree)
+        because = tuple(g.Because(reason.what[:LONGEST], reason.line) for reason in reasons)
+        return f.Checked(check.run, found(reading), engine, because[: g.MOST_FINDINGS])
+
+    def _engine_of(
+        self, wanted: f.EngineChoice, tree: ast.Module | None
+    ) -> tuple[f.EngineName | None, tuple[Reason, ...]]:
+        """Return the engine a program would run on in a fresh guest, and why."""
+        if tree is None:
+            return None, ()
+        if wanted != "auto":
+            return wanted, ()
+        choice = choose(tree, frozenset(self._tools))
+        if isinstance(choice, Refusal) or choice.engine not in self._engines:
+            return None, choice.reasons
+        return choice.engine, choice.reasons
 
     def _rest(self) -> None:
         if self._session is None and self._last is not None and not self._last.spent:
@@ -78,9 +103,13 @@ class ParentVM:
         return msgspec.structs.replace(outcome, spent=True)
 
     def _outcome(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
-        tree = syntax_problem(run.source)
-        if not isinstance(tree, ast.Module):
-            return failed(run, tree)
+        reading = self._reader.read(run.source, run.inputs, run.limits.timeout)
+        if reading.refusing or reading.warning:
+            self._host.send(f.Read(run.run, found(reading)))
+        if reading.refusing:
+            return refused_unrun(run.run, reading.refusing)
+        tree = reading.tree
+        assert tree is not None
         engine = self._engine_for(run, tree)
         if isinstance(engine, f.Failed):
             return engine
@@ -153,6 +182,7 @@ class ParentVM:
         """
         self._end_session()
         self._monitor = _monitor(self._configure)
+        self._reader = Reader(self._configure)
 
     def _end_session(self) -> None:
         if self._session is not None:

@@ -24,8 +24,16 @@ HOST_SIDE: Final[Table] = {
     "new": {f.Configure: "configuring"},
     "configuring": {f.Ready: "idle", f.Unconfined: "new"},
     # What a pair knows is dropped between two runs only: each run is judged by one monitor.
-    "idle": {f.Renew: "idle", f.Remember: "idle", f.Run: "starting", f.EndSession: "idle"},
+    "idle": {
+        f.Renew: "idle",
+        f.Remember: "idle",
+        f.Check: "checking",
+        f.Run: "reading",
+        f.EndSession: "idle",
+    },
+    "checking": {f.Checked: "idle"},
     # Refused programs fail without ever being started.
+    "reading": {f.Read: "starting", f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
     "starting": {f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
     "running": {
         f.Call: "running",
@@ -45,11 +53,14 @@ PARENT_SIDE: Final[Table] = {
     "idle": {
         f.Renew: "idle",
         f.Remember: "idle",
+        f.Check: "checking",
         f.Run: "running",
         f.EndSession: "idle",
         f.Returned: "idle",
         f.Raised: "idle",
     },
+    # Likewise.
+    "checking": {f.Returned: "checking", f.Raised: "checking", f.Checked: "idle"},
     "running": {
         f.Returned: "running",
         f.Raised: "running",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 from hypothesis import strategies as st
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from doublevm.operation import ToolSpec
 from doublevm.shapes import Shape
 from doublevm.wire import frames as f
+from doublevm.wire import guard_frames as g
 from doublevm.wire import inner_frames as i
 from doublevm.wire import template_frames as t
 from doublevm.wire import zygote_frames as z
@@ -27,6 +28,7 @@ KINDS: Final[tuple[type, ...]] = (
 )  # fmt: skip
 
 LIMITS: Final = f.RunLimits(1.0, 2**25, 10, 1000, 10, 5)
+FOUND: Final = g.Found("imports", 1, 1, "import os", "message", "suggestion", refuses=True)
 USAGE: Final = f.Usage(0.5, 1000)
 
 EXAMPLES: Final[dict[type, msgspec.Struct]] = {
@@ -40,7 +42,11 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
             monty_binary=None,
             memory=2**20,
             validation=None,
+            guard=None,
         ),
+        g.Check(1, "1", b"\x80", "auto", 1.0),
+        g.Read(1, (FOUND,)),
+        g.Checked(1, (FOUND,), "cpython", (g.Because("class inheritance", 3),)),
         f.Renew(),
         f.Remember((f.Remembered("a:b", b"\x80", 1.5, True),)),
         f.Run(1, "1", b"\x80", "auto", session=False, full_traceback=True, limits=LIMITS),
@@ -121,6 +127,12 @@ def _values(annotation: Any) -> st.SearchStrategy[Any]:
         tuple[f.Remembered, ...]: st.deferred(lambda: st.tuples(frames_of(f.Remembered))),
         dict[str, f.Number]: st.dictionaries(TEXT, NUMBERS, max_size=3),
         tuple[str, ...]: st.tuples(TEXT),
+        tuple[str, ...] | None: st.none() | st.tuples(TEXT),
+        dict[f.Name, g.Act]: st.dictionaries(TEXT, st.sampled_from(get_args(g.Act)), max_size=3),
+        f.Guarding | None: st.none() | st.deferred(lambda: frames_of(f.Guarding)),
+        tuple[g.OwnRule, ...]: st.deferred(lambda: st.tuples(frames_of(g.OwnRule))),
+        g.Findings: st.deferred(lambda: st.tuples(frames_of(g.Found))),
+        get_type_hints(g.Checked, include_extras=True)["reasons"]: st.just(()),
         dict[int, i.Value | i.Error]: st.dictionaries(
             NUMBERS, st.builds(i.Value, PAYLOADS) | st.builds(i.Error, TEXT, TEXT), max_size=3
         ),
