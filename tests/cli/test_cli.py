@@ -107,7 +107,7 @@ def test_inputs_are_json_or_text() -> None:
 
 
 def test_limits_and_level() -> None:
-    done = doublevm("run", "-c", "while True: pass", "--timeout", "0.3", "--level", "strict")
+    done = doublevm("run", "-c", "x = 1\nwhile x: pass", "--timeout", "0.3", "--level", "strict")
     assert done.returncode == 1
     assert "── TIMEOUT" in done.stdout
     assert "the run took longer than 0.3 s" in done.stdout

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from doublevm.barriers.patience import TooSlowError
+from doublevm.engines.reading.imports import MODULES
 from doublevm.errors import ErrorCode
 from doublevm.guard.own_rules import OwnRule, ask
-from doublevm.guard.reading import Reading, Surroundings, read, unread
+from doublevm.guard.program import Program, Surroundings
+from doublevm.guard.reading import Reading, read, unread
+from doublevm.guard.rules.unknown_names import makes_names
 from doublevm.parent.patience import patience
 from doublevm.wire import frames as f
 from doublevm.wire import guard_frames as g
@@ -30,14 +34,16 @@ class Reader:
     def __init__(self, configure: f.Configure) -> None:
         """Know what programs may contain, and load the host's own rules, which it trusts."""
         self._guarding = configure.guard
-        self._tools = tuple(spec.name for spec in configure.tools)
+        self._around = _surroundings(configure)
         self._own = _own_rules(self._guarding.rules) if self._guarding else ()
+        self.earlier: frozenset[str] | None = frozenset()
+        """Names that the session's programs have bound; None if they may have bound any."""
 
     def read(self, source: str, inputs: bytes, timeout: float) -> Reading:
         """Read a program that starts with these inputs, encoded, within ``timeout`` seconds."""
-        surroundings = Surroundings(self._tools, frozenset(decode(inputs)))
+        around = replace(self._around, inputs=frozenset(decode(inputs)), earlier=self.earlier)
         try:
-            reading = patience(lambda: read(source, self._guarding, surroundings), timeout)
+            reading = patience(lambda: read(source, self._guarding, around), timeout)
         except TooSlowError:
             return unread(source, f"reading the program took longer than {timeout:g} s")
         assert isinstance(reading, Reading)
@@ -45,6 +51,30 @@ class Reader:
             for rule in self._own:
                 reading.add(*ask(rule, source, patience))
         return reading
+
+    def remember(self, program: Program) -> None:
+        """Know the names of a program that has run, for what else the session runs."""
+        if self.earlier is None or makes_names(program.survey):
+            self.earlier = None
+        else:
+            self.earlier |= program.survey.bound | program.around.inputs
+
+    def forget(self) -> None:
+        """Know no names: the session has ended, or its guest."""
+        self.earlier = frozenset()
+
+
+def _surroundings(configure: f.Configure) -> Surroundings:
+    guarding = configure.guard
+    tools = tuple(spec.name for spec in configure.tools)
+    listed = None if guarding is None else guarding.allowed_modules
+    return Surroundings(
+        tools=tools,
+        roots=frozenset(name.replace(":", ".").partition(".")[0] for name in tools),
+        catch_all=configure.catch_all,
+        modules=MODULES if listed is None else frozenset(listed),
+        packages=frozenset() if guarding is None else frozenset(guarding.packages),
+    )
 
 
 def _own_rules(rules: Iterable[g.OwnRule]) -> tuple[OwnRule, ...]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from doublevm.engines.base import Engine
     from doublevm.engines.choice import Reason
+    from doublevm.guard.program import Program as Text
     from doublevm.parent.pipe import HostPipe
     from doublevm.parent.watchdog import Watchdog
 
@@ -108,9 +109,9 @@ class ParentVM:
             self._host.send(f.Read(run.run, found(reading)))
         if reading.refusing:
             return refused_unrun(run.run, reading.refusing)
-        tree = reading.tree
-        assert tree is not None
-        engine = self._engine_for(run, tree)
+        text = reading.program
+        assert text is not None
+        engine = self._engine_for(run, text.tree)
         if isinstance(engine, f.Failed):
             return engine
         self._last = engine
@@ -125,7 +126,7 @@ class ParentVM:
         except EngineProtocolError as error:
             engine.close()
             return broken(run, "protocol", str(error), error.frame)
-        return self._run_on(engine, run, tree)
+        return self._run_on(engine, run, text)
 
     def _engine_for(self, run: f.Run, tree: ast.Module) -> Engine | f.Failed:
         if run.engine != "auto":
@@ -145,10 +146,16 @@ class ParentVM:
             return refused(run, why, reasons[0].line)
         return self._engines[choice.engine]
 
-    def _run_on(self, engine: Engine, run: f.Run, tree: ast.Module) -> f.Done | f.Failed | f.Broken:
+    def _run_on(self, engine: Engine, run: f.Run, text: Text) -> f.Done | f.Failed | f.Broken:
         limits = run.limits
         program = Program(
-            run.source, tree, run.inputs, self._tools, limits.timeout, limits.memory, run.session
+            run.source,
+            text.tree,
+            run.inputs,
+            self._tools,
+            limits.timeout,
+            limits.memory,
+            run.session,
         )
         relay = Relay(run, self._host, self._monitor, self._watchdog, engine)
         self._host.send(f.Started(run.run, engine.name))
@@ -163,6 +170,10 @@ class ParentVM:
         keep = run.session and problem is None and stop is None
         usage = engine.finish(keep=keep)
         self._session = engine if keep else None
+        if keep:
+            self._reader.remember(text)
+        else:
+            self._reader.forget()
         if stop is not None:
             return stopped(run, stop, usage)
         if isinstance(problem, EngineProtocolError):
@@ -188,6 +199,7 @@ class ParentVM:
         if self._session is not None:
             self._session.finish(keep=False)
             self._session = None
+        self._reader.forget()
 
 
 def _monitor(configure: f.Configure) -> Monitor:
