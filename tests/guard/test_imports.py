@@ -28,6 +28,7 @@ PASSES = [
     "try:\n    import polars\nexcept ImportError:\n    polars = None",
     "try:\n    import polars\nexcept (ValueError, ModuleNotFoundError):\n    polars = None",
     "try:\n    import polars\nexcept:\n    polars = None",
+    "import typing\nif typing.TYPE_CHECKING:\n    import models",
     "__import__('math').sqrt(4)",
     "__import__(name)",
     "import sys\nsys.stdout.write('x')",

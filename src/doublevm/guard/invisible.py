@@ -20,8 +20,8 @@ RULE: Final = "invisible_characters"
 
 _REORDERS: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Bidirectional controls: UAX #9, table 4."""
-_JOINS: Final = "\u200c\u200d"
-_VARIES: Final = "\ufe00-\ufe0f"
+_MAY_BE_WANTED: Final = "\u200c\u200d\ufe00-\ufe0f"
+"""Joiners, and selectors of one of the shapes that a character has."""
 # The rest of what UAX #44 calls Default_Ignorable_Code_Point, the control characters that Python
 # does not treat as blanks, and separators of lines that are none to Python.
 _HIDDEN: Final = (
@@ -29,9 +29,11 @@ _HIDDEN: Final = (
     "\u2028\u2029\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_SUSPECTS: Final = re.compile(f"[{_REORDERS}{_JOINS}{_VARIES}{_HIDDEN}]")
+_SUSPECTS: Final = re.compile(f"[{_REORDERS}{_MAY_BE_WANTED}{_HIDDEN}]")
 _REORDERING: Final = re.compile(f"[{_REORDERS}]")
 
+_KEYS: Final = frozenset("0123456789#*")
+"""What a keycap may show."""
 _JOINED_SCRIPTS: Final = (("\u0600", "\u109f"), ("\u1780", "\u18af"))
 """Arabic to Myanmar, Khmer to Mongolian: scripts whose spelling needs joiners."""
 
@@ -60,15 +62,16 @@ def _is_wanted(line: str, place: int) -> bool:
     character = line[place]
     before, after = line[place - 1 : place], line[place + 1 : place + 2]
     if "\ufe0e" <= character <= "\ufe0f":
-        return _is_symbol(before) or (before in "0123456789#*" and after == "\u20e3")
+        is_keycap = before in _KEYS and after == "\u20e3"
+        return is_keycap or _is_one_of(before, "So", "Sk", "Sm", "Po")
     if character not in "\u200c\u200d" or not before or not after:
         return False
-    if _is_symbol(before) or before == "\ufe0f":
-        return character == "\u200d" and _is_symbol(after)
+    if before == "\ufe0f" or _is_one_of(before, "So", "Sk"):
+        return character == "\u200d" and _is_one_of(after, "So")
     return all(
         any(low <= each <= high for low, high in _JOINED_SCRIPTS) for each in (before, after)
     )
 
 
-def _is_symbol(character: str) -> bool:
-    return bool(character) and unicodedata.category(character) in {"So", "Sk", "Sm", "Po"}
+def _is_one_of(character: str, *categories: str) -> bool:
+    return bool(character) and unicodedata.category(character) in categories

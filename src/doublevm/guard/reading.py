@@ -26,7 +26,7 @@ from doublevm.guard.rules.unbounded_loops import unbounded_loops
 from doublevm.guard.rules.unknown_names import unknown_names
 from doublevm.guard.survey import Survey, TooLarge
 from doublevm.guard.text import sizes, slow_to_parse
-from doublevm.guard_options import MAX_NESTING, MAX_NODES
+from doublevm.guard_options import MAX_FUNCTIONS, MAX_NESTING, MAX_NODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -130,10 +130,21 @@ def _parse(reading: Reading, guarding: Guarding | None, around: Surroundings) ->
 
 
 def _too_large(error: TooLarge, nesting: int, nodes: int, lines: list[str]) -> Finding:
-    if error.rule == "max_nesting":
-        message = f"the program is nested deeper than {nesting} levels here"
-        advice = "give parts of the expression or of the block names of their own"
-    else:
-        message = f"the program has more than {nodes:,} parts"
-        advice = "pass data in with inputs="
-    return at_node(error.rule, error.node, lines, message, advice)
+    rule, message, advice = {
+        "max_nesting": (
+            "max_nesting",
+            f"the program is nested deeper than {nesting} levels here",
+            "give parts of the expression or of the block names of their own",
+        ),
+        "functions": (
+            "max_nesting",
+            f"more than {MAX_FUNCTIONS} functions are defined within one another",
+            "define them beside one another",
+        ),
+        "max_nodes": (
+            "max_nodes",
+            f"the program has more than {nodes:,} parts",
+            "pass data in with inputs=",
+        ),
+    }[error.rule]
+    return at_node(rule, error.node, lines, message, advice)

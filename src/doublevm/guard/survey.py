@@ -10,6 +10,7 @@ import ast
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from doublevm.guard_options import MAX_FUNCTIONS
 from doublevm.word_lists import words
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class TooLarge(Exception):  # noqa: N818 - it says what a program is
     """The tree is deeper, or has more nodes, than is read."""
 
     def __init__(self, rule: str, node: ast.AST) -> None:
-        """``rule`` names the limit, ``node`` is the first one beyond it."""
+        """``rule`` names the limit, or says "functions"; ``node`` is the first one beyond it."""
         super().__init__(rule)
         self.rule, self.node = rule, node
 
@@ -62,6 +63,7 @@ class Survey:
             if self.nodes > max_nodes:
                 raise TooLarge("max_nodes", level[max_nodes - self.nodes])
             level = self._take(level)
+        self._refuse_nested_functions()
 
     def _take(self, level: list[ast.AST]) -> list[ast.AST]:
         """File the nodes of one level; return those of the next."""
@@ -80,6 +82,18 @@ class Survey:
                 elif isinstance(value, ast.AST):
                     below.append(value)
         return below
+
+    def _refuse_nested_functions(self) -> None:
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+        if sum(len(self._by_type.get(kind, ())) for kind in functions) <= MAX_FUNCTIONS:
+            return
+        todo: list[tuple[ast.AST, int]] = [(self.tree, 0)]
+        while todo:
+            node, depth = todo.pop()
+            depth += isinstance(node, functions)
+            if depth > MAX_FUNCTIONS:
+                raise TooLarge("functions", node)
+            todo += [(child, depth) for child in ast.iter_child_nodes(node)]
 
     def of(self, *kinds: type[Node]) -> Iterator[Node]:
         """Yield the nodes of these types, each type's from the outside inwards."""

@@ -24,9 +24,11 @@ _IMPORT_ERRORS: Final = frozenset(
 def imports(program: Program) -> Iterator[Finding]:
     """Yield what is imported and may not be."""
     survey = program.survey
-    expected = set(_expected(program))
+    expected, unrun = set(_expected(program)), set(_unrun(program))
     for statement in survey.of(ast.Import, ast.ImportFrom):
         assert isinstance(statement, ast.Import | ast.ImportFrom)
+        if statement in unrun:
+            continue
         for alias, use in zip(_aliases(statement), uses(statement), strict=True):
             if why := _why_not(use, program.around, optional=statement in expected):
                 yield _finding(program, alias, why)
@@ -50,6 +52,13 @@ def _expected(program: Program) -> Iterator[ast.stmt]:
     for block in program.survey.of(ast.Try):
         caught = {_last_name(each) for handler in block.handlers for each in _types(handler)}
         if caught & _IMPORT_ERRORS or any(handler.type is None for handler in block.handlers):
+            yield from block.body
+
+
+def _unrun(program: Program) -> Iterator[ast.stmt]:
+    """Yield what is there for type checkers only."""
+    for block in program.survey.of(ast.If):
+        if _last_name(block.test) == "TYPE_CHECKING":
             yield from block.body
 
 
