@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from doublevm.levels import SecurityLevel
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM, ParentValidation, SuspiciousPattern
-    from doublevm.result import RunResult, RunStats
+    from doublevm.result import CheckReport, RunResult, RunStats
     from doublevm.tools import Tool, tool
     from doublevm.verdict import Allow, Deny, Verdict
 
@@ -51,6 +51,7 @@ _HOMES: Final = {
     "AuditRecord": "audit",
     "ConfigError": "errors",
     "CPython": "engine",
+    "CheckReport": "result",
     "Confinement": "confinement",
     "ConfinementUnavailable": "errors",
     "Deny": "verdict",
@@ -91,6 +92,7 @@ __all__ = [
     "AsyncSession",
     "AuditRecord",
     "CPython",
+    "CheckReport",
     "ConfigError",
     "Confinement",
     "ConfinementUnavailable",

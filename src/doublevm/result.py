@@ -77,3 +77,22 @@ class RunResult:
         if self.error is not None:
             raise self.error
         return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What reading a program has found, which has not been run."""
+
+    findings: tuple[Finding, ...]
+    """All that was found, in the order of the text: what refuses the program, then warnings."""
+    refusing: tuple[Finding, ...]
+    """Those for which it would not be run."""
+    engine: str
+    """The engine that it would run on: ``"monty"``, ``"cpython"``, or empty if on none."""
+    reasons: tuple[str, ...]
+    """Why on that engine, or why on none, with lines; empty where nothing asks for another."""
+
+    @property
+    def passes(self) -> bool:
+        """Whether the program would be run."""
+        return not self.refusing and bool(self.engine)

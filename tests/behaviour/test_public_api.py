@@ -17,6 +17,7 @@ NAMES = [
     "AsyncSession",
     "AuditRecord",
     "CPython",
+    "CheckReport",
     "ConfigError",
     "Confinement",
     "ConfinementUnavailable",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from doublevm.errors import EngineUnavailable, VMCrashed, VMError
 from doublevm.guard_options import LEVEL_GUARD
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from doublevm.host.aioholding import AsyncHolding
     from doublevm.host.aiolink import AsyncPairLink
     from doublevm.host.handlers import Invocation
+    from doublevm.host.steps import Steps
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
-    from doublevm.result import RunResult
+    from doublevm.result import CheckReport, RunResult
+
+R = TypeVar("R")
 
 
 class AsyncEnclave:
@@ -89,6 +92,13 @@ class AsyncEnclave:
     ) -> RunResult:
         """Run a program in a fresh guest and return how it ended; see ``Enclave.run``."""
         return await self._run(program, inputs, on_output, session=False)
+
+    async def check(self, program: str, *, inputs: dict[str, Any] | None = None) -> CheckReport:
+        """Read a program as ``run`` does, without running it; see ``Enclave.check``."""
+        session = self._core.in_session
+        with self._core.running(session=session):
+            check = self._core.host_check(program, inputs)
+            return await self._run_on_pair(check, session=session)
 
     def session(self) -> AsyncSession:
         """Return a session, to be used with ``async with``: its runs share a guest."""
@@ -152,7 +162,7 @@ class AsyncEnclave:
                 if not session:
                     self._held.rest()
 
-    async def _run_on_pair(self, host_run: r.HostRun, *, session: bool) -> RunResult:
+    async def _run_on_pair(self, host_run: Steps[R], *, session: bool) -> R:
         link = await self._held.live()
         idle = link.greeted and not link.keeps_guest
         try:
@@ -163,7 +173,7 @@ class AsyncEnclave:
         # The pair died between two runs, when nothing could be lost.
         return await self._drive(await self._held.live(), host_run, session=session)
 
-    async def _drive(self, link: AsyncPairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
+    async def _drive(self, link: AsyncPairLink, host_run: Steps[R], *, session: bool) -> R:
         driver = _AsyncDriver(link, host_run, self._core)
         try:
             result = await driver.result()
@@ -219,17 +229,17 @@ class AsyncSession:
         await self._enclave._end_session()  # noqa: SLF001
 
 
-class _AsyncDriver:
+class _AsyncDriver(Generic[R]):
     """Drives one run in the event loop."""
 
-    def __init__(self, link: AsyncPairLink, host_run: r.HostRun, core: EnclaveCore) -> None:
+    def __init__(self, link: AsyncPairLink, host_run: Steps[R], core: EnclaveCore) -> None:
         self._link, self._run, self._core = link, host_run, core
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
         self.ended_well = False
         """Whether the pair can serve another run."""
 
-    async def result(self) -> RunResult:
+    async def result(self) -> R:
         """Run to the end, or to the deadline."""
         try:
             async with asyncio.timeout(START_SECONDS) as self._clock:
@@ -258,7 +268,7 @@ class _AsyncDriver:
         for frame in core.opening(link):
             await link.send(frame)
 
-    async def _steps(self) -> RunResult:
+    async def _steps(self) -> R:
         steps = self._run.steps()
         effect = next(steps)
         while True:
@@ -266,7 +276,7 @@ class _AsyncDriver:
             try:
                 effect = steps.send(answer)
             except StopIteration as end:
-                result: RunResult = end.value
+                result: R = end.value
                 return result
 
     async def _perform(self, effect: r.Effect) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from doublevm.confinement import WARN_BELOW, Confinement, Rung
 from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
+from doublevm.host.checking import HostCheck
 from doublevm.host.confinement import note_missing
 from doublevm.host.meter import Meter
 from doublevm.host.programs import check_inputs, check_source, encode_inputs
@@ -170,6 +171,23 @@ class EnclaveCore:
             number=self._runs,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
         )
+
+    def host_check(self, program: str, inputs: dict[str, Any] | None) -> HostCheck:
+        """Check the arguments of a check and prepare it.
+
+        Raises:
+            ConfigError: one is wrong.
+        """
+        config = self.config
+        merged = config.inputs | check_inputs(inputs, config.handlers)
+        frame = f.Check(
+            next(self._numbers),
+            check_source(program),
+            encode_inputs(merged),
+            config.engine,
+            config.timeout,
+        )
+        return HostCheck(frame, config.double_vm.parent_timeout_buffer)
 
     def configure(self) -> f.Configure:
         """Return the frame that begins a pair's life."""
