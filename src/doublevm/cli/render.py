@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 PIPE_WIDTH: Final = 110
 LONGEST_ARGUMENT: Final = 60
 
-# C0 and C1 control characters but tab and newline, and what changes the direction of text.
+# C0 and C1 control characters but tab and newline, what changes the direction of text, and what
+# nobody sees.
 _UNSAFE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+    "\U000e0000-\U000e007f]"
 )
 
 
