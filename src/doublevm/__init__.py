@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM, ParentValidation, SuspiciousPattern
     from doublevm.result import CheckReport, RunResult, RunStats
+    from doublevm.score import Score, ScoringAnswer, ScoringRequest, Signal
+    from doublevm.scoring_options import Analyzer, HttpScorer, ScoringGate
     from doublevm.tools import Tool, tool
     from doublevm.verdict import Allow, Deny, Verdict
 
@@ -45,15 +47,16 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "Allow": "verdict",
+    "Analyzer": "scoring_options",
     "AsyncEnclave": "host.aio",
     "AsyncEnclavePool": "host.aiopool",
     "AsyncSession": "host.aio",
     "AuditRecord": "audit",
     "ConfigError": "errors",
-    "CPython": "engine",
     "CheckReport": "result",
     "Confinement": "confinement",
     "ConfinementUnavailable": "errors",
+    "CPython": "engine",
     "Deny": "verdict",
     "DoubleVM": "policy",
     "Enclave": "host.enclave",
@@ -65,28 +68,35 @@ _HOMES: Final = {
     "Guard": "guard_options",
     "GuardRule": "guard_options",
     "GuestError": "errors",
+    "HttpScorer": "scoring_options",
     "Limits": "limits",
     "OperationHistoryEntry": "history",
     "ParentValidation": "policy",
     "PoolRefused": "errors",
     "PoolStats": "host.pool_values",
     "ProtocolError": "errors",
+    "Rung": "confinement",
     "RunResult": "result",
     "RunStats": "result",
-    "Rung": "confinement",
+    "Score": "score",
+    "ScoringAnswer": "score",
+    "ScoringGate": "scoring_options",
+    "ScoringRequest": "score",
     "SecurityLevel": "levels",
     "Session": "host.enclave",
+    "Signal": "score",
     "SuspiciousPattern": "policy",
     "Tool": "tools",
+    "tool": "tools",
+    "Verdict": "verdict",
     "VMCrashed": "errors",
     "VMError": "errors",
-    "Verdict": "verdict",
-    "tool": "tools",
     "warm_up": "host.warm",
 }
 
 __all__ = [
     "Allow",
+    "Analyzer",
     "AsyncEnclave",
     "AsyncEnclavePool",
     "AsyncSession",
@@ -107,6 +117,7 @@ __all__ = [
     "Guard",
     "GuardRule",
     "GuestError",
+    "HttpScorer",
     "Limits",
     "OperationHistoryEntry",
     "ParentValidation",
@@ -116,8 +127,13 @@ __all__ = [
     "RunResult",
     "RunStats",
     "Rung",
+    "Score",
+    "ScoringAnswer",
+    "ScoringGate",
+    "ScoringRequest",
     "SecurityLevel",
     "Session",
+    "Signal",
     "SuspiciousPattern",
     "Tool",
     "VMCrashed",

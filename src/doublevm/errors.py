@@ -34,6 +34,8 @@ class ErrorCode(StrEnum):
 
     VALIDATION_ERROR = "VALIDATION_ERROR"
     """The program was refused before it ran; ``findings`` say what is wrong and where."""
+    SCORING_BLOCKED = "SCORING_BLOCKED"
+    """The scoring gate did not let it run; ``result.score`` says why."""
     EXECUTION_ERROR = "EXECUTION_ERROR"
     """An exception left the program."""
     OPERATION_DENIED = "OPERATION_DENIED"
@@ -90,7 +92,7 @@ class GuestError(EnclaveError):
         self.operation = operation
         """With OPERATION_DENIED and MAX_TOOL_CALLS: the operation that was denied."""
         self.verdict = verdict
-        """With OPERATION_DENIED and MAX_TOOL_CALLS: why."""
+        """With OPERATION_DENIED, MAX_TOOL_CALLS and SCORING_BLOCKED: why."""
         self.findings = findings
         """With VALIDATION_ERROR: everything that was found wrong, each with its place."""
 

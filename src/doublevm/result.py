@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from doublevm.confinement import Confinement
     from doublevm.errors import GuestError
     from doublevm.guard.findings import Finding
+    from doublevm.score import Score
 
 
 _SHOWN: Final = 300
@@ -51,11 +52,14 @@ class RunResult:
     stats: RunStats
     """What the run took."""
     audit: tuple[AuditRecord, ...]
-    """One record per attempted operation, in order."""
+    """One record per attempted operation, in order; before them one of the score, if there is."""
     confinement: Confinement | None = None
     """What confined the VMs of this run; None in a result that no VM has given."""
     findings: tuple[Finding, ...] = ()
     """What reading the program has found: what refused it, if anything did, and warnings."""
+    score: Score | None = None
+    """What the scoring gate says of the program; None without a gate, or if it was refused before.
+    """
 
     def __repr__(self) -> str:
         """Say the most of it in short: a guest chooses values that no log should break upon."""

@@ -50,7 +50,7 @@ class Signal(_Value, frozen=True):
     """Likewise, in characters."""
     message: Text
     """What was found, in one line."""
-    places: Annotated[int, Meta(ge=1, le=2**31)] = 1
+    places: Place = 1
     """At how many places it was found. They count once."""
 
 
@@ -102,6 +102,39 @@ class Features(_Value, frozen=True):
     calls: Annotated[tuple[ToolCall, ...], Meta(max_length=MOST_CALLS)]
     """In the order in which they are come upon: a function's when it is called first."""
     fields: Annotated[tuple[FieldRead, ...], Meta(max_length=MOST_FIELDS)]
+
+
+class Graded(_Value, frozen=True):
+    """What the parent VM says of a program."""
+
+    signals: Annotated[tuple[Signal, ...], Meta(max_length=MOST_SIGNALS)]
+    """Those of the rules, then those of the analyzers."""
+    failure: Text = ""
+    """What has failed; empty if nothing has."""
+    features: Features | None = None
+    """Only where a scorer is to be told of them."""
+
+
+class ScoringRequest(_Value, frozen=True):
+    """What a scorer of the host's own is asked."""
+
+    features: Features
+    """What the program does with tools. The parent VM has read them from a program of anybody's."""
+    signals: tuple[Signal, ...]
+    """What the rules and the analyzers have found."""
+    score: Points
+    """What their points come to."""
+    source: str | None
+    """The program; None where a scorer has not asked for it."""
+
+
+class ScoringAnswer(_Value, frozen=True):
+    """What a scorer answers."""
+
+    score: Annotated[float, Meta(ge=0, le=MOST_POINTS)]
+    """0 to 100; fractions are rounded up."""
+    signals: Annotated[tuple[Signal, ...], Meta(max_length=MOST_SIGNALS)] = ()
+    """Why. Their points are information: the score is what ``score`` says."""
 
 
 @dataclass(frozen=True, slots=True)

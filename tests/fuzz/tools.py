@@ -131,6 +131,7 @@ def _settings(profile: int) -> Settings:
             engine="cpython",
             inputs=None,
             guard=LEVEL_GUARD,
+            scoring_gate=None,
         )
 
 

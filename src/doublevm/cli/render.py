@@ -85,13 +85,14 @@ class Renderer:
     def operations(self, result: RunResult) -> None:
         """Show every operation and what became of it."""
         self._heading("operations", "cyan")
-        if not result.audit:
+        operations = [record for record in result.audit if record.outcome != "scored"]
+        if not operations:
             self._console.print(Text("none"))
             return
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("", "operation", "arguments", "outcome", "ms"):
             table.add_column(name, justify="right" if name in ("", "ms") else "left")
-        for record in result.audit:
+        for record in operations:
             table.add_row(*_row(record))
         self._console.print(table)
 

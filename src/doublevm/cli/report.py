@@ -8,6 +8,8 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
@@ -41,8 +43,9 @@ def as_json(result: RunResult) -> str:
         "stdout": result.stdout,
         "stderr": result.stderr,
         "stats": {name: getattr(stats, name) for name in stats.__slots__},
-        "operations": [_operation(record) for record in result.audit],
+        "operations": [_operation(each) for each in result.audit if each.outcome != "scored"],
         "findings": [asdict(finding) for finding in result.findings],
+        "score": None if result.score is None else msgspec.to_builtins(result.score),
         "confinement": _confinement(result.confinement),
     }
     return json.dumps(report, indent=2) + "\n"

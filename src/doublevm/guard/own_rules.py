@@ -35,7 +35,7 @@ def ask(rule: OwnRule, source: str, patience: Patience) -> tuple[Action, list[Fi
     findings would do. It gets a tree of its own, as it may change it.
     """
     try:
-        answer = patience(lambda: list(_findings(rule, source)))
+        answer = patience(lambda: list(findings(rule.id, rule.check, source)))
     except TooSlowError:
         return "refuse", [_broken(rule, "took too long")]
     # The border to the host's functions: whatever they raise refuses the program.
@@ -45,8 +45,13 @@ def ask(rule: OwnRule, source: str, patience: Patience) -> tuple[Action, list[Fi
     return rule.action, answer
 
 
-def _findings(rule: OwnRule, source: str) -> Iterator[Finding]:
-    for finding in rule.check(source, ast.parse(source)):
+def findings(name: str, check: Check, source: str) -> Iterator[Finding]:
+    """Yield what a function of the host's finds, as findings of that name.
+
+    Raises:
+        TypeError: it gives something else; or whatever it raises.
+    """
+    for finding in check(source, ast.parse(source)):
         if not isinstance(finding, Finding):
             raise TypeError(f"a rule gives Finding(...), not {type(finding).__name__}")
         texts: tuple[Any, ...] = (finding.excerpt, finding.message, finding.suggestion)
@@ -55,7 +60,7 @@ def _findings(rule: OwnRule, source: str) -> Iterator[Finding]:
         place: tuple[Any, ...] = (finding.line, finding.column)
         if not all(isinstance(number, int) and 1 <= number <= MOST_LINES for number in place):
             raise TypeError("a finding's line and column are ints from 1")
-        yield replace(finding, rule=rule.id)
+        yield replace(finding, rule=name)
 
 
 def _broken(rule: OwnRule, how: str) -> Finding:

@@ -12,6 +12,7 @@ from doublevm.guard_options import LEVEL_GUARD
 from doublevm.host import run as r
 from doublevm.host.aioholding import OwnAsyncPair
 from doublevm.host.aiolink import in_thread
+from doublevm.host.consulting import aconsult
 from doublevm.host.core import START_SECONDS, EnclaveCore
 from doublevm.host.settings import settings
 from doublevm.levels import SecurityLevel
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
     from doublevm.result import CheckReport, RunResult
+    from doublevm.scoring_options import ScoringGate
 
 R = TypeVar("R")
 
@@ -58,6 +60,7 @@ class AsyncEnclave:
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
         guard: Guard | None = LEVEL_GUARD,
+        scoring_gate: ScoringGate | None = None,
     ) -> None:
         """Check the options, which are those of Enclave; start nothing yet."""
         config = settings(
@@ -69,6 +72,7 @@ class AsyncEnclave:
             engine=engine,
             inputs=inputs,
             guard=guard,
+            scoring_gate=scoring_gate,
         )
         self._begin(EnclaveCore(config), OwnAsyncPair(config.kind))
 
@@ -270,14 +274,14 @@ class _AsyncDriver(Generic[R]):
 
     async def _steps(self) -> R:
         steps = self._run.steps()
-        effect = next(steps)
+        answer = None
         while True:
-            answer = await self._perform(effect)
             try:
                 effect = steps.send(answer)
             except StopIteration as end:
                 result: R = end.value
                 return result
+            answer = await self._perform(effect)
 
     async def _perform(self, effect: r.Effect) -> Any:
         match effect:
@@ -289,6 +293,9 @@ class _AsyncDriver(Generic[R]):
                 self._started = True
                 self._clock.reschedule(self._link.loop.time() + seconds)
                 return None
+            case r.Consult(ask=ask, seconds=seconds):
+                self._clock.reschedule(self._link.loop.time() + seconds + START_SECONDS)
+                return await aconsult(ask, seconds)
             case r.Invoke(invocation=invocation, concurrent=False):
                 return await self._invoke(invocation)
             case r.Invoke(invocation=invocation):

@@ -8,6 +8,8 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+import msgspec
+
 from doublevm.confinement import WARN_BELOW, Confinement, Rung
 from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
@@ -16,6 +18,7 @@ from doublevm.host.confinement import note_missing
 from doublevm.host.meter import Meter
 from doublevm.host.programs import check_inputs, check_source, encode_inputs
 from doublevm.host.run import HostRun
+from doublevm.host.scoring import Gate
 from doublevm.host.trail import Trail
 from doublevm.instructions import instructions, stubs
 from doublevm.launch import monty_binary
@@ -55,6 +58,8 @@ class EnclaveCore:
         """Begin an enclave's life."""
         self.config = config
         self.trail = Trail()
+        gate = config.scoring_gate
+        self._gate = None if gate is None else Gate(gate, config.scorer)
         self.confinement: Confinement | None = None
         self.identity = object()
         """Told from every other conversation's by identity; keeps nothing of this one alive."""
@@ -159,6 +164,8 @@ class EnclaveCore:
             config.level.settings.full_traceback,
             config.run_limits,
         )
+        if self._gate is not None:
+            frame = msgspec.structs.replace(frame, score=self._gate.known(source) is None)
         return HostRun(
             frame,
             config.handlers,
@@ -169,6 +176,7 @@ class EnclaveCore:
             on_output=on_output,
             confinement=lambda: self.confinement,
             number=self._runs,
+            gate=self._gate,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
         )
 
@@ -202,6 +210,7 @@ class EnclaveCore:
             memory=config.run_limits.memory,
             validation=config.validation,
             guard=config.guard,
+            scoring=config.scoring,
         )
 
     def check_ready(self, ready: f.Ready | f.Unconfined) -> Confinement:

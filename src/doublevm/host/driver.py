@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from doublevm.errors import EngineUnavailable
 from doublevm.host import run as r
+from doublevm.host.consulting import consult
 from doublevm.host.core import START_SECONDS, closed_under_way
 from doublevm.host.link import LinkClosedError
 from doublevm.host.threads import threads
@@ -105,14 +106,14 @@ class Driver(Generic[R]):
 
     def _steps(self) -> R:
         steps = self._run.steps()
-        effect = next(steps)
+        answer = None
         while True:
-            answer = self._perform(effect)
             try:
                 effect = steps.send(answer)
             except StopIteration as end:
                 result: R = end.value
                 return result
+            answer = self._perform(effect)
 
     def _perform(self, effect: r.Effect) -> Any:
         match effect:
@@ -124,6 +125,9 @@ class Driver(Generic[R]):
                 self._deadline = time.monotonic() + seconds
                 self._started = True
                 return None
+            case r.Consult(ask=ask, seconds=seconds):
+                self._deadline = time.monotonic() + seconds + START_SECONDS
+                return consult(ask, seconds, self._await)
             case r.Invoke(invocation=invocation, concurrent=False):
                 return self._invoke(invocation)
             case r.Invoke(invocation=invocation):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
     from doublevm.result import CheckReport, RunResult
+    from doublevm.scoring_options import ScoringGate
 
 R = TypeVar("R")
 
@@ -64,6 +65,7 @@ class Enclave:
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
         guard: Guard | None = LEVEL_GUARD,
+        scoring_gate: ScoringGate | None = None,
     ) -> None:
         """Check the options; start nothing yet.
 
@@ -76,6 +78,7 @@ class Enclave:
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
             guard: what programs may contain, over the level's; None to run them unread.
+            scoring_gate: scores programs before they run; None: nothing is scored.
         """
         config = settings(
             tools=tools,
@@ -86,6 +89,7 @@ class Enclave:
             engine=engine,
             inputs=inputs,
             guard=guard,
+            scoring_gate=scoring_gate,
         )
         self._begin(EnclaveCore(config), OwnPair(config.kind))
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from doublevm.guard_options import Guard
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
+    from doublevm.scoring_options import ScoringGate
 
 
 class PoolBase:
@@ -34,6 +35,7 @@ class PoolBase:
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
         guard: Guard | None = LEVEL_GUARD,
+        scoring_gate: ScoringGate | None = None,
         min_workers: int | None = None,
         max_workers: int | None = None,
         memory_limit_per_worker: int | None = None,
@@ -44,7 +46,7 @@ class PoolBase:
         max_messages_per_second: int | None = None,
         graceful_shutdown_timeout: float | None = None,
     ) -> None:
-        """Check the options; start nothing yet. The first eight are those of an enclave.
+        """Check the options; start nothing yet. The first nine are those of an enclave.
 
         Args:
             tools: functions, plain or made by ``@tool``, sync or async.
@@ -55,6 +57,7 @@ class PoolBase:
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
             guard: what programs may contain, over the level's; None to run them unread.
+            scoring_gate: scores programs before they run; None: nothing is scored.
             min_workers: workers that are kept ready although nobody needs them.
             max_workers: programs that may run at the same time.
             memory_limit_per_worker: bytes that a worker may have grown by after a run.
@@ -74,6 +77,7 @@ class PoolBase:
             engine=engine,
             inputs=inputs,
             guard=guard,
+            scoring_gate=scoring_gate,
         )
         own = PoolLimits(
             min_workers=min_workers,

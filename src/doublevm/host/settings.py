@@ -13,10 +13,12 @@ from doublevm.host.guarding import guarding
 from doublevm.host.handlers import Handlers
 from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.programs import check_inputs, encode_inputs
+from doublevm.host.scoring import scorer_of, scoring_frame
 from doublevm.host.zygote import Kind
 from doublevm.levels import SecurityLevel
 from doublevm.limits import Limits
 from doublevm.policy import DoubleVM, ParentValidation
+from doublevm.scoring_options import ScoringGate
 from doublevm.shapes import brief
 from doublevm.wire import frames as f
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from doublevm.confinement import Rung
+    from doublevm.score import ScoringRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,11 @@ class Settings:
     inputs: dict[str, Any]
     validation: f.Validation | None
     guard: f.Guarding | None
+    scoring_gate: ScoringGate | None
+    scoring: f.Scoring | None
+    """What the parent VM has to know of it."""
+    scorer: Callable[[ScoringRequest], Any] | None
+    """What is asked here, if anything is."""
 
     @property
     def run_limits(self) -> f.RunLimits:
@@ -78,6 +86,7 @@ def settings(  # noqa: PLR0913 - one parameter an option
     engine: str | CPython,
     inputs: dict[str, Any] | None,
     guard: Guard | None,
+    scoring_gate: ScoringGate | None,
 ) -> Settings:
     """Check an enclave's options.
 
@@ -92,6 +101,8 @@ def settings(  # noqa: PLR0913 - one parameter an option
     extra = engine if isinstance(engine, CPython) else CPython()
     if guard is not None and not isinstance(guard, Guard):
         raise ConfigError(f"guard must be Guard(...) or None, not {brief(guard, 80)}")
+    if scoring_gate is not None and not isinstance(scoring_gate, ScoringGate):
+        raise _no_scoring_gate(scoring_gate)
     choice = _engine(engine)
     handlers = Handlers(tools, tool_handler)
     checked = check_inputs(inputs, handlers)
@@ -110,6 +121,9 @@ def settings(  # noqa: PLR0913 - one parameter an option
         inputs=checked,
         validation=validation,
         guard=guarding(guard, level, choice, extra.packages),
+        scoring_gate=scoring_gate,
+        scoring=scoring_frame(scoring_gate),
+        scorer=scorer_of(scoring_gate),
     )
 
 
@@ -120,6 +134,13 @@ def _no_double_vm(value: object) -> ConfigError:
     elif value is False:
         hint = "; write DoubleVM(enabled=False)"
     return ConfigError(f"double_vm must be DoubleVM(...), not {brief(value, 80)}{hint}")
+
+
+def _no_scoring_gate(value: object) -> ConfigError:
+    hint = "; write ScoringGate()" if value is True or value == "rules" else ""
+    return ConfigError(
+        f"scoring_gate must be ScoringGate(...) or None, not {brief(value, 80)}{hint}"
+    )
 
 
 def _engine(engine: object) -> f.EngineChoice:

@@ -44,6 +44,11 @@ def refused(run: f.Run, message: str, line: int) -> f.Failed:
     return f.Failed(run.run, ErrorCode.UNSUPPORTED, message, NO_USAGE, line=line)
 
 
+def scoring_blocked(run: f.Run) -> f.Failed:
+    """Return the frame of a program that the host's scoring gate does not let run."""
+    return f.Failed(run.run, ErrorCode.SCORING_BLOCKED, "the scoring gate blocked it", NO_USAGE)
+
+
 def broken(
     run: f.Run, kind: Literal["crashed", "unavailable", "protocol"], message: str, frame: str = ""
 ) -> f.Broken:

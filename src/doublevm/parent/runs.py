@@ -16,7 +16,16 @@ from doublevm.engines.base import (
 )
 from doublevm.engines.choice import Refusal, choose
 from doublevm.monitor import Monitor
-from doublevm.parent.outcome import broken, done, failed, lacking, refused, stopped
+from doublevm.parent.grading import Grader
+from doublevm.parent.outcome import (
+    broken,
+    done,
+    failed,
+    lacking,
+    refused,
+    scoring_blocked,
+    stopped,
+)
 from doublevm.parent.patience import patience
 from doublevm.parent.policy import validation_of
 from doublevm.parent.reading import LONGEST, Reader, found, refused_unrun
@@ -53,6 +62,7 @@ class ParentVM:
         self._configure = configure
         self._monitor = _monitor(configure)
         self._reader = Reader(configure)
+        self._grader = Grader(configure)
         self._session: Engine | None = None
         self._last: Engine | None = None
         """The engine of the last run, which will be that of the next one as a rule."""
@@ -111,6 +121,8 @@ class ParentVM:
             return refused_unrun(run.run, reading.refusing)
         text = reading.program
         assert text is not None
+        if run.score and not self._may_run(run, text.tree):
+            return scoring_blocked(run)
         engine = self._engine_for(run, text.tree)
         if isinstance(engine, f.Failed):
             return engine
@@ -127,6 +139,12 @@ class ParentVM:
             engine.close()
             return broken(run, "protocol", str(error), error.frame)
         return self._run_on(engine, run, text)
+
+    def _may_run(self, run: f.Run, tree: ast.Module) -> bool:
+        """Ask the host whether a program may run that scores as it does."""
+        graded = self._grader.grade(run.source, tree, run.limits.timeout)
+        decided: f.Decided = self._host.ask(f.Scored(run.run, graded))
+        return decided.allowed
 
     def _engine_for(self, run: f.Run, tree: ast.Module) -> Engine | f.Failed:
         if run.engine != "auto":
@@ -194,6 +212,7 @@ class ParentVM:
         self._end_session()
         self._monitor = _monitor(self._configure)
         self._reader = Reader(self._configure)
+        self._grader = Grader(self._configure)
 
     def _end_session(self) -> None:
         if self._session is not None:

@@ -15,10 +15,12 @@ from msgspec import Meta
 from doublevm.operation import ToolSpec
 from doublevm.wire.base import EngineChoice, EngineName, Frame, Line, Name, Number
 from doublevm.wire.guard_frames import Check, Checked, Guarding, Read
+from doublevm.wire.score_frames import Decided, Scored, Scoring
 
 __all__ = [
     "Check",
     "Checked",
+    "Decided",
     "EngineChoice",
     "EngineName",
     "Frame",
@@ -27,6 +29,8 @@ __all__ = [
     "Name",
     "Number",
     "Read",
+    "Scored",
+    "Scoring",
 ]
 """What is defined elsewhere, and found here beside the other frames."""
 
@@ -89,6 +93,8 @@ class Configure(Frame, frozen=True, tag="configure", kw_only=True):
     """What is judged; None if judging is switched off."""
     guard: Guarding | None
     """What a program may contain; None if that is not looked at."""
+    scoring: Scoring | None
+    """How programs are scored; None if they are not."""
 
 
 class Remembered(Frame, frozen=True):
@@ -132,6 +138,8 @@ class Run(Frame, frozen=True, tag="run"):
     """Whether the guest is kept for the next run, and taken from the last one."""
     full_traceback: bool
     limits: RunLimits
+    score: bool = False
+    """Whether the program is to be scored: there is a gate, and the host does not know already."""
 
 
 class Returned(Frame, frozen=True, tag="returned"):
@@ -256,9 +264,20 @@ class Broken(Frame, frozen=True, tag="broken"):
     frame: Name = ""
 
 
-HostFrame = Configure | Renew | Remember | Run | Check | Returned | Raised | EndSession
+HostFrame = Configure | Renew | Remember | Run | Check | Decided | Returned | Raised | EndSession
 ParentFrame = (
-    Ready | Unconfined | Read | Checked | Started | Call | Denied | Output | Done | Failed | Broken
+    Ready
+    | Unconfined
+    | Read
+    | Checked
+    | Scored
+    | Started
+    | Call
+    | Denied
+    | Output
+    | Done
+    | Failed
+    | Broken
 )
 
 

@@ -33,8 +33,22 @@ HOST_SIDE: Final[Table] = {
     },
     "checking": {f.Checked: "idle"},
     # Refused programs fail without ever being started.
-    "reading": {f.Read: "starting", f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
-    "starting": {f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
+    "reading": {
+        f.Read: "starting",
+        f.Scored: "deciding",
+        f.Started: "running",
+        f.Failed: "idle",
+        f.Broken: "idle",
+    },
+    "starting": {
+        f.Scored: "deciding",
+        f.Started: "running",
+        f.Failed: "idle",
+        f.Broken: "idle",
+    },
+    # The host's turn. It says so before anything else may come.
+    "deciding": {f.Decided: "decided"},
+    "decided": {f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
     "running": {
         f.Call: "running",
         f.Denied: "running",
@@ -64,10 +78,13 @@ PARENT_SIDE: Final[Table] = {
     "running": {
         f.Returned: "running",
         f.Raised: "running",
+        f.Scored: "asking",
         f.Done: "idle",
         f.Failed: "idle",
         f.Broken: "idle",
     },
+    # Answers to a run that was stopped may still come.
+    "asking": {f.Returned: "asking", f.Raised: "asking", f.Decided: "running"},
 }
 
 INNER_SIDE: Final[Table] = {

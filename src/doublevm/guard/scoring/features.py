@@ -10,18 +10,24 @@ from one method to another, and what decides whether a branch is taken.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from doublevm.guard.scoring.knowledge import Tools
 from doublevm.guard.scoring.ledger import TooMuchError
 from doublevm.guard.scoring.statements import Reader
+from doublevm.score import Features, cut
 
 if TYPE_CHECKING:
     import ast
 
-    from doublevm.score import Features
+    from doublevm.score import Argument
 
-__all__ = ["TooMuchError", "Tools", "features"]
+__all__ = ["TooMuchError", "Tools", "features", "sendable"]
+
+LONGEST_TOLD: Final = 200
+"""Characters of a name or a text that a scorer is told; the rules have seen all of it."""
 
 
 def features(source: str, tree: ast.Module, tools: Tools) -> Features:
@@ -34,3 +40,23 @@ def features(source: str, tree: ast.Module, tools: Tools) -> Features:
     reader = Reader(tools)
     reader.program(tree)
     return reader.ledger.features(reader.functions, source.split("\n"))
+
+
+def sendable(found: Features) -> Features:
+    """Return features whose names and texts can be sent, as long as a scorer is told them."""
+    calls = tuple(
+        replace(call, tool=_told(call.tool), arguments=tuple(map(_argument, call.arguments)))
+        for call in found.calls
+    )
+    fields = tuple(replace(field, name=_told(field.name)) for field in found.fields)
+    return Features(calls, fields)
+
+
+def _argument(argument: Argument) -> Argument:
+    value = argument.value
+    told = _told(value) if isinstance(value, str) else value
+    return replace(argument, name=_told(argument.name), value=told)
+
+
+def _told(text: str) -> str:
+    return cut(text[:LONGEST_TOLD])
