@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from doublevm.guard.scoring.arguments import leaves, named
 from doublevm.guard.scoring.knowledge import Knowledge
@@ -35,9 +35,10 @@ class Calls(Knowledge):
             return self._call_tool(node)
         if path in self.tools.by_path:
             return self._tool(node, self.tools.by_path[path].name)
-        computed = self.computed_path(func)
-        if path is None and computed is not None and computed[0] in self.tools.prefixes:
-            return self._tool(node, "")
+        if path is None and not isinstance(func, ast.Name | ast.Attribute):
+            computed = self.computed_path(func)
+            if computed is not None and computed[0] in self.tools.prefixes:
+                return self._tool(node, "")
         function = self._function(func)
         if function is not None:
             return self._own(node, function)
@@ -60,10 +61,16 @@ class Calls(Knowledge):
         return self._note(node, name if isinstance(name, str) else "", given, mask)
 
     def _note(
-        self, node: ast.expr, name: str, given: Sequence[tuple[str, ast.expr]], mask: int
+        self,
+        node: ast.expr,
+        name: str,
+        given: Sequence[tuple[str, ast.expr]],
+        mask: int,
+        *,
+        looped: bool = False,
     ) -> int:
         inside = leaves(given, self.lookup)
-        entry = self.ledger.call(name, node, mask, inside, looped=self.loops > 0)
+        entry = self.ledger.call(name, node, mask, inside, looped=looped or self.loops > 0)
         if self.function is not None and entry.number not in self.function.calls:
             self.function.calls.append(entry.number)
         # What a tool makes of its arguments, a summary say, is still of where they come from.
@@ -72,15 +79,12 @@ class Calls(Knowledge):
     # --- functions of the program -------------------------------------------------------------
 
     def _function(self, func: ast.expr) -> Function | None:
-        match func:
-            case ast.Name(id=name):
-                value = self.lookup(name)
-                return None if value is None else value.function
-            case ast.Attribute(attr=name):
-                return self.methods.get(name)
-            case ast.Lambda():
-                return self.define(func)
-        return None
+        if isinstance(func, ast.Name):
+            value = self.lookup(func.id)
+            return None if value is None else value.function
+        if isinstance(func, ast.Attribute):
+            return self.methods.get(func.attr)
+        return self.define(func) if isinstance(func, ast.Lambda) else None
 
     def _own(self, node: ast.Call, function: Function) -> int:
         given: list[Given] = []
@@ -153,11 +157,18 @@ class Calls(Knowledge):
         passed: list[ast.expr] = []
         everything = 0
         for name, value in _each(node):
-            mask = 0
-            if isinstance(value, _MAY_BE_FUNCTIONS):
+            kind, mask = type(value), 0
+            if kind is ast.Name:
+                known = self.lookup(cast("ast.Name", value).id)
+                mask = 0 if known is None else known.mask
+                if known is None or known.path is not None or known.function is not None:
+                    passed.append(value)
+            elif kind is ast.Lambda:
                 passed.append(value)
-            if not isinstance(value, ast.Lambda):
+            else:
                 mask = self.mask(value)
+                if kind is ast.Attribute:
+                    passed.append(value)
             given.append((name, mask))
             everything |= mask
         for value in passed:
@@ -169,29 +180,28 @@ class Calls(Knowledge):
 
         So ``map(send, rows)``, ``sorted(rows, key=f)`` and ``pool.map(users.get, ids)`` call.
         """
+        path = self.path_of(node)
+        if path == (CALL_TOOL,):
+            return self._note(node, "", [], others, looped=True)
+        if path in self.tools.by_path:
+            return self._note(node, self.tools.by_path[path].name, [], others, looped=True)
+        function = None if isinstance(node, ast.Attribute) else self._function(node)
+        if function is None:
+            return 0
         self.loops += 1
-        try:
-            path = self.path_of(node)
-            if path == (CALL_TOOL,):
-                return self._note(node, "", [], others)
-            if path in self.tools.by_path:
-                return self._note(node, self.tools.by_path[path].name, [], others)
-            function = None if isinstance(node, ast.Attribute) else self._function(node)
-            return 0 if function is None else self.apply(function, [("*", others)], others)
-        finally:
-            self.loops -= 1
-
-
-_MAY_BE_FUNCTIONS: Final = (ast.Name, ast.Attribute, ast.Lambda)
+        result = self.apply(function, [("*", others)], others)
+        self.loops -= 1
+        return result
 
 
 def _each(node: ast.Call) -> list[tuple[str | None, ast.expr]]:
     """Return the arguments of a call; ``*`` is the name of what may be any of them."""
-    given: list[tuple[str | None, ast.expr]] = []
-    for value in node.args:
-        starred = isinstance(value, ast.Starred)
-        given.append(("*" if starred else None, value))
-    return given + [(keyword.arg or "*", keyword.value) for keyword in node.keywords]
+    given: list[tuple[str | None, ast.expr]] = [
+        ("*" if type(value) is ast.Starred else None, value) for value in node.args
+    ]
+    if node.keywords:
+        given += [(keyword.arg or "*", keyword.value) for keyword in node.keywords]
+    return given
 
 
 def _by_parameter(function: Function, given: Sequence[Given]) -> list[int]:

@@ -34,6 +34,9 @@ def constant(node: ast.expr, name: Callable[[str], Any]) -> Any:
         node: the expression.
         name: gives the value of a name, or UNKNOWN.
     """
+    kind = type(node)
+    if kind not in _MAY_BE_CONSTANT:
+        return UNKNOWN
     match node:
         case ast.Constant(value=value):
             return value if value is None or isinstance(value, _SCALARS) else UNKNOWN
@@ -50,6 +53,9 @@ def constant(node: ast.expr, name: Callable[[str], Any]) -> Any:
     return UNKNOWN
 
 
+_MAY_BE_CONSTANT: Final = frozenset(
+    (ast.Constant, ast.Name, ast.UnaryOp, ast.BinOp, ast.Attribute, ast.Call)
+)
 _SCALARS: Final = (bool, int, float, str)
 
 

@@ -21,9 +21,10 @@ class Expressions(Calls):
 
     def assign(self, target: ast.expr, value: Value) -> None:
         """Bind a target; one that is taken apart has something of the value in every part."""
+        if type(target) is ast.Name:
+            self.bind(target.id, value)
+            return
         match target:
-            case ast.Name(id=name):
-                self.bind(name, value)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 for part in parts:
                     self.assign(part, Value(value.mask, root=value.root))
@@ -58,8 +59,12 @@ def _nothing(_reader: Expressions, _node: ast.AST) -> int:
 
 
 def _name(reader: Expressions, node: ast.Name) -> int:
-    value = reader.lookup(node.id)
-    return 0 if value is None else value.mask
+    # As lookup does: names are what programs have most of.
+    name = node.id
+    for scope in reversed(reader.scopes):
+        if name in scope.names:
+            return scope.names[name].mask
+    return 0
 
 
 def _attribute(reader: Expressions, node: ast.Attribute) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from doublevm.guard.scoring.constants import constant
 from doublevm.guard.scoring.ledger import Ledger
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from doublevm.operation import Parameter, ToolSpec
 
 Path = tuple[str, ...]
+
+_COMPUTES: Final = (ast.Call, ast.Subscript)
 
 _HOPS: Final = 4
 """How far a name is followed to the one whose part it is."""
@@ -68,9 +70,8 @@ class Knowledge(ABC):
     def lookup(self, name: str) -> Value | None:
         """Return what is known of a name here."""
         for scope in reversed(self.scopes):
-            value = scope.get(name)
-            if value is not None:
-                return value
+            if name in scope.names:
+                return scope.names[name]
         return None
 
     def bind(self, name: str, value: Value) -> None:
@@ -87,17 +88,19 @@ class Knowledge(ABC):
         For ``users.list`` they are users, list; also through ``u = users``,
         ``getattr(users, "list")`` and ``globals()``.
         """
-        match node:
-            case ast.Name(id=name):
-                value = self.lookup(name)
-                return (name,) if value is None else value.path
-            case ast.Attribute(value=inner, attr=attribute):
-                path = self.path_of(inner)
-                return None if path is None else (*path, attribute)
-            case ast.Call() | ast.Subscript():
-                computed = self.computed_path(node)
-                if computed is not None and isinstance(computed[1], ast.Constant):
-                    return (*computed[0], str(computed[1].value))
+        # No match statement: this is asked of every call.
+        kind = type(node)
+        if kind is ast.Name:
+            name = cast("ast.Name", node).id
+            value = self.lookup(name)
+            return (name,) if value is None else value.path
+        if kind is ast.Attribute:
+            attribute = cast("ast.Attribute", node)
+            path = self.path_of(attribute.value)
+            return None if path is None else (*path, attribute.attr)
+        computed = self.computed_path(node) if kind in _COMPUTES else None
+        if computed is not None and isinstance(computed[1], ast.Constant):
+            return (*computed[0], str(computed[1].value))
         return None
 
     def computed_path(self, node: ast.expr) -> tuple[Path, ast.expr] | None:
@@ -118,12 +121,14 @@ class Knowledge(ABC):
             if name is None or value is None:
                 return
             changed = value._replace(mask=value.mask | mask, constant=UNKNOWN, literal=None)
-            scope = next(s for s in reversed(self.scopes) if s.get(name) is not None)
+            scope = next(s for s in reversed(self.scopes) if name in s.names)
             scope.bind(name, changed)
             name = value.root
 
     def value_of(self, node: ast.expr) -> Value:
         """Read an expression that is bound to a name; return all that is known of it."""
+        if type(node) is ast.Constant:
+            return Value(constant=self.constant(node))
         match node:
             case ast.Name(id=name):
                 known = self.lookup(name)

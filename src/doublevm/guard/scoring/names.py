@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Iterable
 
 
 UNKNOWN: Final = object()
@@ -69,29 +68,22 @@ class Scope:
 
     def __init__(self) -> None:
         """Begin without names."""
-        self._names: dict[str, Value] = {}
+        self.names: dict[str, Value] = {}
+        """What is known; to be read only."""
         self._logs: list[dict[str, Value | None]] = []
         self.outer: dict[str, Scope] = {}
         """Names that are ``global`` or ``nonlocal`` here, with the scopes they belong to."""
 
-    def get(self, name: str) -> Value | None:
-        """Return what is known of a name; None if it has not been bound."""
-        return self._names.get(name)
-
-    def items(self) -> Iterable[tuple[str, Value]]:
-        """Return the names and what they stand for."""
-        return self._names.items()
-
     def bind_outer(self, name: str, value: Value) -> None:
         """Let a name of an outer scope stand for something, or for what it was before."""
         outer = self.outer[name]
-        outer.bind(name, _either([outer.get(name) or NOTHING, value]))
+        outer.bind(name, _either([outer.names.get(name) or NOTHING, value]))
 
     def bind(self, name: str, value: Value) -> None:
         """Let a name stand for something from here on."""
         if self._logs:
-            self._logs[-1].setdefault(name, self._names.get(name))
-        self._names[name] = value
+            self._logs[-1].setdefault(name, self.names.get(name))
+        self.names[name] = value
 
     def begin(self) -> None:
         """Begin a branch."""
@@ -101,11 +93,11 @@ class Scope:
         """End a branch and forget what it has bound; return that."""
         bound = {}
         for name, before in self._logs.pop().items():
-            bound[name] = self._names[name]
+            bound[name] = self.names[name]
             if before is None:
-                del self._names[name]
+                del self.names[name]
             else:
-                self._names[name] = before
+                self.names[name] = before
         return bound
 
     def join(self, branches: list[dict[str, Value]]) -> bool:
@@ -116,7 +108,7 @@ class Scope:
         """
         grown = False
         for name in dict.fromkeys(name for branch in branches for name in branch):
-            before = self._names.get(name)
+            before = self.names.get(name)
             left = [branch.get(name, before) for branch in branches]
             value = _either([each for each in left if each is not None])
             grown = grown or (before is not None and bool(value.mask & ~before.mask))

@@ -170,7 +170,7 @@ def _class(reader: Reader, node: ast.ClassDef) -> None:
     outer = reader.scopes
     reader.scopes = [*outer, Scope()]
     reader.run(node.body)
-    for name, value in reader.scopes[-1].items():
+    for name, value in reader.scopes[-1].names.items():
         if value.function is not None:
             reader.methods[name] = value.function
     reader.scopes = outer
@@ -194,7 +194,7 @@ def _outer(reader: Reader, node: ast.Global | ast.Nonlocal) -> None:
         if isinstance(node, ast.Global):
             scope.outer[name] = reader.scopes[0]
         else:
-            known = [each for each in around if each.get(name) is not None]
+            known = [each for each in around if name in each.names]
             scope.outer[name] = known[-1] if known else scope
 
 
