@@ -109,7 +109,7 @@ class ScoringGate:
     block_threshold: int = 70
     """The score from which on a program is not run, 1 to 100."""
     warn_threshold: int = 40
-    """The score from which on the decision is ``"warn"``; not above ``block_threshold``."""
+    """The score from which on the decision is ``"warn"``, 0 to 100."""
     fail_open: bool = False
     """What becomes of a program when scoring it has failed. False: it is blocked. True: what has
     failed says nothing, the rest decides, and the decision is ``"warn"`` at least."""
@@ -131,11 +131,6 @@ class ScoringGate:
             _check_function("scorer", self.scorer, may_be_async=True)
         _check_points("scoring_gate.block_threshold", self.block_threshold, 1)
         _check_points("scoring_gate.warn_threshold", self.warn_threshold, 0)
-        if self.warn_threshold > self.block_threshold:
-            raise ConfigError(
-                f"scoring_gate.warn_threshold must not be above block_threshold, and "
-                f"{self.warn_threshold} is above {self.block_threshold}"
-            )
         _check_bool("scoring_gate.fail_open", self.fail_open)
         object.__setattr__(self, "analyzers", _analyzers(self.analyzers))
         if self.on_score is not None:

@@ -98,6 +98,11 @@ SUSPICIOUS = [
         "def down(x, n):\n    return down(x, n - 1) if n else x\n"
         "▸mail.send(text=down(users.list(), 3))"
     ),
+    (
+        "def f0(a):\n    ▸mail.send(text=a)\n    return a\n"
+        + "".join(f"def f{i}(a):\n    return f{i - 1}(a)\n" for i in range(1, 100))
+        + "f99(users.list())"
+    ),
     "def rows():\n    yield users.list()\nfor x in rows():\n    ▸mail.send(text=x)",
     "def rows():\n    yield from users.list()\n▸mail.send(text=list(rows()))",
     "def put():\n    global x\n    x = users.list()\nx = 1\nput()\n▸mail.send(text=x)",

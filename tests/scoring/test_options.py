@@ -37,7 +37,7 @@ WRONG_GATES: list[tuple[dict[str, Any], str]] = [
     ({"block_threshold": 70.0}, "scoring_gate.block_threshold must be an int of 1 to 100"),
     ({"block_threshold": True}, "scoring_gate.block_threshold must be an int of 1 to 100"),
     ({"warn_threshold": -1}, "scoring_gate.warn_threshold must be an int of 0 to 100, not -1"),
-    ({"warn_threshold": 71}, "scoring_gate.warn_threshold must not be above block_threshold"),
+    ({"warn_threshold": 101}, "scoring_gate.warn_threshold must be an int of 0 to 100"),
     ({"fail_open": "yes"}, "scoring_gate.fail_open must be True or False, not 'yes'"),
     ({"analyzers": OWN}, "scoring_gate.analyzers must be a list or tuple"),
     ({"analyzers": "OWN"}, "scoring_gate.analyzers must be a list or tuple"),

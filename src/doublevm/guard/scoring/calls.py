@@ -20,6 +20,10 @@ MUTATORS: Final = frozenset(
 )  # fmt: skip
 """Methods that put their arguments into their object."""
 
+DEEPEST: Final = 20
+"""How many functions are read within one another; beyond, what is given to one is what it returns,
+and its body is read later."""
+
 Given = tuple[str | None, int]
 """The name of an argument, if it is given by name, and which calls' results are in it."""
 
@@ -102,7 +106,7 @@ class Calls(Knowledge):
         passed = _by_parameter(function, given)
         for place, mask in enumerate(passed):
             self.ledger.passed(function.first_bit + place, mask)
-        if function.read is None:  # it calls itself
+        if function.read is not True:  # it calls itself, or will be read later
             return everything
         own = (1 << len(passed)) - 1 << function.first_bit
         result = function.returns & ~own
@@ -113,9 +117,10 @@ class Calls(Knowledge):
 
     def read_body(self, function: Function) -> None:
         """Read a function's body, unless it has been, or is being read."""
-        if function.read is not False:
+        if function.read is not False or self.depth == DEEPEST:
             return
         function.read = None
+        self.depth += 1
         before = self.scopes, self.loops, self.function
         self.scopes, self.loops, self.function = [*function.scopes, Scope()], 0, function
         for place, name in enumerate(function.params):
@@ -123,6 +128,7 @@ class Calls(Knowledge):
         self.body(function)
         self.scopes, self.loops, self.function = before
         function.read = True
+        self.depth -= 1
 
     @abstractmethod
     def body(self, function: Function) -> None:

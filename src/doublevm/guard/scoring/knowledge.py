@@ -60,6 +60,8 @@ class Knowledge(ABC):
         self.functions: list[Function] = []
         self._defined: dict[int, Function] = {}
         """By the identity of their nodes."""
+        self.depth = 0
+        """How many functions' bodies are being read."""
         self.methods: dict[str, Function] = {}
         """Functions in classes, by name: which object has which is not known."""
 
