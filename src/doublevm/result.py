@@ -95,8 +95,11 @@ class CheckReport:
     """The engine that it would run on: ``"monty"``, ``"cpython"``, or empty if on none."""
     reasons: tuple[str, ...]
     """Why on that engine, or why on none, with lines; empty where nothing asks for another."""
+    score: Score | None = None
+    """What the scoring gate says of it; None without a gate, or if something refuses it before."""
 
     @property
     def passes(self) -> bool:
         """Whether the program would be run."""
-        return not self.refusing and bool(self.engine)
+        blocked = self.score is not None and self.score.decision == "block"
+        return not self.refusing and not blocked and bool(self.engine)

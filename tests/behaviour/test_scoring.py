@@ -457,6 +457,35 @@ def test_enclaves_do_not_share_what_they_know(open_enclave: Opens) -> None:
     assert scorer.asked == ["1", "1"]
 
 
+# --- checks ---------------------------------------------------------------------------------------
+
+
+def test_a_check_says_the_score_and_leaves_no_trace(open_enclave: Opens) -> None:
+    told: list[Score] = []
+    enclave = open_enclave(tools=TOOLS, scoring_gate=gate(on_score=told.append))
+    report = enclave.check(EXFIL)
+    assert not report.passes
+    assert report.score is not None
+    assert (report.score.score, report.score.decision) == (75, "block")
+    harmless = enclave.check(HARMLESS)
+    assert harmless.passes
+    assert harmless.score == Score(0, (), "allow")
+    assert enclave.check("for for").score is None
+    assert not told
+    assert not enclave.history
+
+
+def test_a_check_asks_the_scorer(open_enclave: Opens) -> None:
+    enclave = open_enclave(tools=TOOLS, scoring_gate=gate(scorer=Counting(41)))
+    report = enclave.check(HARMLESS)
+    assert report.passes
+    assert report.score == Score(41, (), "warn")
+
+
+def test_a_check_without_a_gate_has_no_score(open_enclave: Opens) -> None:
+    assert open_enclave(tools=TOOLS).check(EXFIL).score is None
+
+
 # --- options --------------------------------------------------------------------------------------
 
 

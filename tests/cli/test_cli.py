@@ -206,6 +206,22 @@ def test_check_of_a_program_over_tools(tmp_path: Path) -> None:
     assert "warnings; it runs on the cpython engine\n  line 2: class inheritance" in done.stdout
 
 
+def test_check_says_the_score(tmp_path: Path) -> None:
+    tools, program = tmp_path / "tools.py", tmp_path / "program.py"
+    names = ("list_users", "send")
+    plain = "\n".join(f"@tool\ndef {name}(x: int = 1) -> list[int]: return [x]" for name in names)
+    tools.write_text(f"from doublevm import tool\n{plain}\n")
+    program.write_text("for x in list_users():\n    send(x=x)\n")
+    done = doublevm("check", str(program), "--tools", str(tools))
+    assert done.returncode == 1, done.stderr
+    assert "it scores 75 of 100 and is blocked by the scoring gate\n" in done.stdout
+    assert "  line 2, column 5: EXFIL_PATTERN 50, what list_users has read" in done.stdout
+    program.write_text("list_users()[0]")
+    done = doublevm("check", str(program), "--tools", str(tools))
+    assert done.returncode == 0
+    assert "it scores 0 of 100 and passes the scoring gate" in done.stdout
+
+
 def test_check_as_json() -> None:
     options = ("--level", "SECURE", "--json", "--input", "x=2", "--engine", "cpython")
     done = doublevm("check", "-c", "getattr(1, x)", *options)
@@ -214,6 +230,7 @@ def test_check_as_json() -> None:
         "passes": True,
         "engine": "cpython",
         "reasons": [],
+        "score": {"score": 0, "signals": [], "decision": "allow", "failure": ""},
         "findings": [
             {
                 "rule": "computed_names",

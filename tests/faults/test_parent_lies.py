@@ -18,9 +18,11 @@ from doublevm import (
     ErrorCode,
     Limits,
     ProtocolError,
+    ScoringGate,
     VMCrashed,
     VMError,
 )
+from doublevm.score import Graded, Signal
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode
 from doublevm.wire.framing import MAX_FRAME_BYTES
@@ -38,6 +40,7 @@ READY, STARTED = f.Ready(f.VERSION, {}, ("monty", "cpython")), f.Started(1, "mon
 USAGE = f.Usage(0.0, 0)
 NO_ARGS, ARGS = encode({}), encode({"number": 1})
 FOUND = Found("imports", 1, 1, "", "message", "", refuses=False)
+SCORED = f.Scored(1, Graded(()))
 READ, CHECKED = f.Read(1, (FOUND,)), f.Checked(1, (FOUND,), "monty", ())
 CALL = f.Call(1, 1, "tool", ARGS, concurrent=False)
 DENIED = f.Denied(1, 1, "tool", ARGS, "names", "grammar", "no")
@@ -55,6 +58,7 @@ EACH_KIND = [
     f.Unconfined("why"),
     READ,
     CHECKED,
+    SCORED,
     STARTED,
     CALL,
     DENIED,
@@ -95,7 +99,7 @@ def lie(monkeypatch: pytest.MonkeyPatch, driver: Driver, *steps: str, **limits: 
 def test_the_table_holds_every_kind_and_state() -> None:
     kinds = {type(frame) for frame in EACH_KIND}
     assert kinds == set(f.ParentFrame.__args__)
-    assert len(OUT_OF_PLACE) == 9 + 7 + 8 + 5
+    assert len(OUT_OF_PLACE) == 10 + 7 + 8 + 6
 
 
 @both_drivers
@@ -303,3 +307,30 @@ def resident() -> int:
     """Return the bytes of memory that this process has now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+MUCH = f.Scored(1, Graded((Signal("A", 90, 1, 1, "much"),)))
+
+
+@both_drivers
+@pytest.mark.parametrize(
+    ("gate", "steps"),
+    [
+        (None, [write(SCORED), "read"]),
+        (ScoringGate(), [write(STARTED), "read"]),
+        (ScoringGate(), [write(MUCH), "read", write(STARTED), "read"]),
+        (ScoringGate(), [write(MUCH), "read", write(f.Done(1, encode(5), USAGE)), "read"]),
+        (ScoringGate(), [write(SCORED, SCORED), "read"]),
+        (ScoringGate(), [write(SCORED), "read", write(SCORED), "read"]),
+    ],
+    ids=["no gate", "not asked", "blocked", "blocked and done", "twice", "twice, answered"],
+)
+def test_a_parent_that_does_not_keep_to_the_gate(
+    monkeypatch: pytest.MonkeyPatch, driver: Driver, gate: ScoringGate | None, steps: list[str]
+) -> None:
+    fake_parent(monkeypatch, "read", write(READY), "read", *steps)
+    with (
+        opened(driver, tools=[tool], scoring_gate=gate) as enclave,
+        pytest.raises(ProtocolError),
+    ):
+        enclave.run("pass")

@@ -21,6 +21,7 @@ from doublevm.cli.report import as_json
 from doublevm.errors import ConfigError, VMError
 from doublevm.host.enclave import Enclave
 from doublevm.limits import Limits
+from doublevm.scoring_options import ScoringGate
 
 GUEST_FAILED, USAGE, VM_FAILED, INTERRUPTED = 1, 2, 3, 130
 UNHEALTHY = REFUSED = 1
@@ -114,7 +115,7 @@ def check(
     inputs: o.Inputs = None,
     json: o.Json = False,
 ) -> None:
-    """Read a program without running it: what is found, and the engine it would run on.
+    """Read a program without running it: what is found, its score, and its engine.
 
     Try it: `doublevm check -c "import os" --level SECURE`
     """
@@ -125,6 +126,7 @@ def check(
             security_level=level.upper(),
             engine=engine,
             inputs=parse_inputs(inputs or []),
+            scoring_gate=ScoringGate(),
         ) as enclave:
             report = enclave.check(source)
     except ConfigError as error:

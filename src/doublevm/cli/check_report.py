@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,8 +14,11 @@ from rich.text import Text
 from doublevm.cli.render import PIPE_WIDTH, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from doublevm.guard.findings import Finding
     from doublevm.result import CheckReport
+    from doublevm.score import Score
 
 
 def as_json(report: CheckReport) -> str:
@@ -27,6 +31,7 @@ def _plain(report: CheckReport) -> dict[str, Any]:
         "passes": report.passes,
         "engine": report.engine or None,
         "reasons": list(report.reasons),
+        "score": None if report.score is None else msgspec.to_builtins(report.score),
         "findings": [
             {**asdict(finding), "refuses": finding in report.refusing}
             for finding in report.findings
@@ -45,6 +50,20 @@ def show(report: CheckReport) -> None:
     console.print(Text(f"{verdict}: {_summary(report)}", style=style), soft_wrap=True)
     for reason in report.reasons:
         console.print(Text(f"  {visible(reason)}"), soft_wrap=True)
+    for line in _scored(report.score):
+        console.print(Text(visible(line)), soft_wrap=True)
+
+
+def _scored(score: Score | None) -> Iterator[str]:
+    """Say what the scoring gate would do, and why."""
+    if score is None:
+        return
+    what = {"allow": "passes", "warn": "is warned of by", "block": "is blocked by"}[score.decision]
+    failure = f"; {score.failure}" if score.failure else ""
+    yield f"it scores {score.score} of 100 and {what} the scoring gate{failure}"
+    for signal in score.signals:
+        place = f"line {signal.line}, column {signal.column}"
+        yield f"  {place}: {signal.rule} {signal.points}, {signal.message}"
 
 
 def _table(report: CheckReport) -> Table:

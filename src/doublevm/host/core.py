@@ -195,7 +195,7 @@ class EnclaveCore:
             config.engine,
             config.timeout,
         )
-        return HostCheck(frame, config.double_vm.parent_timeout_buffer)
+        return HostCheck(frame, config.double_vm.parent_timeout_buffer, self._gate)
 
     def configure(self) -> f.Configure:
         """Return the frame that begins a pair's life."""

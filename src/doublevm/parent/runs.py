@@ -88,7 +88,10 @@ class ParentVM:
         reading = self._reader.read(check.source, check.inputs, check.timeout)
         engine, reasons = self._engine_of(check.engine, reading.tree)
         because = tuple(g.Because(reason.what[:LONGEST], reason.line) for reason in reasons)
-        return f.Checked(check.run, found(reading), engine, because[: g.MOST_FINDINGS])
+        graded = None
+        if reading.tree is not None and not reading.refusing and self._configure.scoring:
+            graded = self._grader.grade(check.source, reading.tree, check.timeout)
+        return f.Checked(check.run, found(reading), engine, because[: g.MOST_FINDINGS], graded)
 
     def _engine_of(
         self, wanted: f.EngineChoice, tree: ast.Module | None

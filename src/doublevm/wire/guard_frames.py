@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from doublevm.score import Graded
 from doublevm.wire.base import EngineChoice, EngineName, Frame, Line, Name, Number
 
 MOST_FINDINGS: Final = 100
@@ -93,3 +94,5 @@ class Checked(Frame, frozen=True, tag="checked"):
     """The engine it would run on; None if on none."""
     reasons: Annotated[tuple[Because, ...], Meta(max_length=MOST_FINDINGS)]
     """Why on that engine, or why on none; empty where nothing asks for another."""
+    graded: Graded | None = None
+    """What it scores by; None if programs are not scored, or it is refused before."""

@@ -155,6 +155,7 @@ def _values(annotation: Any) -> st.SearchStrategy[Any]:
         tuple[sf.OwnAnalyzer, ...]: st.deferred(lambda: st.tuples(frames_of(sf.OwnAnalyzer))),
         score.Points: st.integers(0, 100),
         score.Place: st.integers(1, 2**31),
+        Graded | None: st.none() | st.deferred(lambda: frames_of(Graded)),
         Features | None: st.none() | st.deferred(lambda: frames_of(Features)),
         _hint(Features, "calls"): st.deferred(lambda: st.tuples(frames_of(ToolCall))),
         _hint(Features, "fields"): st.deferred(lambda: st.tuples(frames_of(FieldRead))),
