@@ -14,7 +14,10 @@ CACHES   := .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache
 JUDGING  := src/doublevm/barriers/*,src/doublevm/wire/*
 JUDGING  := $(JUDGING),src/doublevm/monitor.py,src/doublevm/history.py,src/doublevm/state.py
 JUDGING  := $(JUDGING),src/doublevm/policy.py,src/doublevm/levels.py,src/doublevm/audit.py
+JUDGING  := $(JUDGING),src/doublevm/callables.py,src/doublevm/guard_options.py
 JUDGING  := $(JUDGING),src/doublevm/operation.py,src/doublevm/verdict.py
+JUDGING  := $(JUDGING),src/doublevm/guard/scoring/*,src/doublevm/score.py
+JUDGING  := $(JUDGING),src/doublevm/scoring_options.py
 JUDGING_TESTS := tests/barriers tests/monitor tests/unit/wire tests/unit/test_bind.py \
     tests/unit/test_exceptions.py
 # What says the same on every version of Python: it is about our own code alone, or the kernel's.
@@ -59,7 +62,7 @@ demo: setup ## run the example: a real task, a hostile program, a refused one
 
 test: check coverage ## every check and every test
 	@# What coverage has run is not run again.
-	@$(MAKE) --no-print-directory pytest WITHOUT='$(JUDGING_TESTS)'
+	@$(MAKE) --no-print-directory pytest WITHOUT='$(JUDGING_TESTS) tests/scoring'
 	@$(MAKE) --no-print-directory pytest-3.13 WITHOUT='$(ONCE)'
 
 check: setup ## the static checks: ruff, mypy, import-linter
@@ -73,7 +76,8 @@ check: setup ## the static checks: ruff, mypy, import-linter
 
 coverage: setup ## the judging core's own tests must reach every line and branch of it
 	$(call step,coverage of the judging core)
-	@$(BIN)/python -m pytest --quiet --numprocesses 4 --cov --cov-report= $(JUDGING_TESTS)
+	@$(BIN)/python -m pytest --quiet --numprocesses 4 --cov --cov-report= $(JUDGING_TESTS) \
+	    tests/scoring
 	@$(BIN)/python -m coverage report --include '$(JUDGING)' --fail-under 100
 
 # Much of the tests' time is waiting for timeouts: four at a time also suit two cores.
@@ -115,6 +119,7 @@ bench: build/bench/.ready build/bench-3.13/.ready ## what doublevm costs, beside
 	$(call step,benchmarks)
 	@build/bench/bin/python -m benchmarks --json build/bench/results.json $(OPTIONS)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.judging)
+	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.reading)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.jail)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker --engine cpython)

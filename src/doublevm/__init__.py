@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         VMCrashed,
         VMError,
     )
+    from doublevm.guard.findings import Finding
+    from doublevm.guard_options import Guard, GuardRule
     from doublevm.history import OperationHistoryEntry
     from doublevm.host.aio import AsyncEnclave, AsyncSession
     from doublevm.host.aiopool import AsyncEnclavePool
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
     from doublevm.levels import SecurityLevel
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM, ParentValidation, SuspiciousPattern
-    from doublevm.result import RunResult, RunStats
+    from doublevm.result import CheckReport, RunResult, RunStats
+    from doublevm.score import Score, ScoringAnswer, ScoringRequest, Signal
+    from doublevm.scoring_options import Analyzer, HttpScorer, ScoringGate
     from doublevm.tools import Tool, tool
     from doublevm.verdict import Allow, Deny, Verdict
 
@@ -43,14 +47,16 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "Allow": "verdict",
+    "Analyzer": "scoring_options",
     "AsyncEnclave": "host.aio",
     "AsyncEnclavePool": "host.aiopool",
     "AsyncSession": "host.aio",
     "AuditRecord": "audit",
     "ConfigError": "errors",
-    "CPython": "engine",
+    "CheckReport": "result",
     "Confinement": "confinement",
     "ConfinementUnavailable": "errors",
+    "CPython": "engine",
     "Deny": "verdict",
     "DoubleVM": "policy",
     "Enclave": "host.enclave",
@@ -58,34 +64,45 @@ _HOMES: Final = {
     "EnclavePool": "host.pool",
     "EngineUnavailable": "errors",
     "ErrorCode": "errors",
+    "Finding": "guard.findings",
+    "Guard": "guard_options",
+    "GuardRule": "guard_options",
     "GuestError": "errors",
+    "HttpScorer": "scoring_options",
     "Limits": "limits",
     "OperationHistoryEntry": "history",
     "ParentValidation": "policy",
     "PoolRefused": "errors",
     "PoolStats": "host.pool_values",
     "ProtocolError": "errors",
+    "Rung": "confinement",
     "RunResult": "result",
     "RunStats": "result",
-    "Rung": "confinement",
+    "Score": "score",
+    "ScoringAnswer": "score",
+    "ScoringGate": "scoring_options",
+    "ScoringRequest": "score",
     "SecurityLevel": "levels",
     "Session": "host.enclave",
+    "Signal": "score",
     "SuspiciousPattern": "policy",
     "Tool": "tools",
+    "tool": "tools",
+    "Verdict": "verdict",
     "VMCrashed": "errors",
     "VMError": "errors",
-    "Verdict": "verdict",
-    "tool": "tools",
     "warm_up": "host.warm",
 }
 
 __all__ = [
     "Allow",
+    "Analyzer",
     "AsyncEnclave",
     "AsyncEnclavePool",
     "AsyncSession",
     "AuditRecord",
     "CPython",
+    "CheckReport",
     "ConfigError",
     "Confinement",
     "ConfinementUnavailable",
@@ -96,7 +113,11 @@ __all__ = [
     "EnclavePool",
     "EngineUnavailable",
     "ErrorCode",
+    "Finding",
+    "Guard",
+    "GuardRule",
     "GuestError",
+    "HttpScorer",
     "Limits",
     "OperationHistoryEntry",
     "ParentValidation",
@@ -106,8 +127,13 @@ __all__ = [
     "RunResult",
     "RunStats",
     "Rung",
+    "Score",
+    "ScoringAnswer",
+    "ScoringGate",
+    "ScoringRequest",
     "SecurityLevel",
     "Session",
+    "Signal",
     "SuspiciousPattern",
     "Tool",
     "VMCrashed",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from doublevm.verdict import Verdict
 
-Outcome = Literal["pending", "returned", "raised", "denied", "abandoned"]
+Outcome = Literal["pending", "returned", "raised", "denied", "abandoned", "scored"]
 
 _IN_REPR: Final = ("number", "run", "operation", "arguments", "verdict", "outcome", "duration")
 _SHOWN: Final = 300
@@ -48,9 +48,10 @@ class AuditRecord:
     """``Allow()`` or ``Deny(barrier, rule, reason)``."""
     outcome: Outcome
     """What became of it. ``pending``: its handler runs. ``abandoned``: the run ended before the
-    handler did."""
+    handler did. ``scored``: it is no operation but a program that was scored: its operation has no
+    name, its arguments are the score, and its verdict is whether the program might run."""
     duration: float
-    """Seconds the handler took; 0.0 if none ran to its end."""
+    """Seconds the handler took; 0.0 if none ran to its end. Of a score: until it was there."""
     previous_hash: str = ""
     """``hash`` of the record before; GENESIS for the first. Empty until the run has ended."""
     hash: str = ""

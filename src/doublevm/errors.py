@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from doublevm.guard.findings import Finding
     from doublevm.verdict import Deny
 
 VM = Literal["parent", "inner"]
@@ -32,7 +33,9 @@ class ErrorCode(StrEnum):
     """What ended a guest program. Compare codes, never messages."""
 
     VALIDATION_ERROR = "VALIDATION_ERROR"
-    """The program was refused before it ran: its syntax is wrong."""
+    """The program was refused before it ran; ``findings`` say what is wrong and where."""
+    SCORING_BLOCKED = "SCORING_BLOCKED"
+    """The scoring gate did not let it run; ``result.score`` says why."""
     EXECUTION_ERROR = "EXECUTION_ERROR"
     """An exception left the program."""
     OPERATION_DENIED = "OPERATION_DENIED"
@@ -62,7 +65,7 @@ class ConfigError(EnclaveError, ValueError):
 class GuestError(EnclaveError):
     """What the guest did wrong."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are for some codes only
         self,
         code: ErrorCode,
         message: str,
@@ -72,6 +75,7 @@ class GuestError(EnclaveError):
         traceback: str = "",
         operation: str | None = None,
         verdict: Deny | None = None,
+        findings: tuple[Finding, ...] = (),
     ) -> None:
         """Keep the parts apart, so that callers need not parse the text."""
         super().__init__(message)
@@ -88,7 +92,9 @@ class GuestError(EnclaveError):
         self.operation = operation
         """With OPERATION_DENIED and MAX_TOOL_CALLS: the operation that was denied."""
         self.verdict = verdict
-        """With OPERATION_DENIED and MAX_TOOL_CALLS: why."""
+        """With OPERATION_DENIED, MAX_TOOL_CALLS and SCORING_BLOCKED: why."""
+        self.findings = findings
+        """With VALIDATION_ERROR: everything that was found wrong, each with its place."""
 
     def __str__(self) -> str:
         """Code, message and line in one line."""

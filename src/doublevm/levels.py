@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.confinement import Rung
 from doublevm.errors import ConfigError
+from doublevm.guard_options import ACTIONS, MAX_NESTING, MAX_NODES, Guard
 from doublevm.limits import Limits
+from doublevm.module_lists import STRICT_MODULES
 from doublevm.pool_limits import PoolLimits
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
     from doublevm.wire.frames import EngineName
 
-MIB: Final = 1024 * 1024
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class LevelSettings:
     """Limits of a run; explicit ones override field by field."""
     pool: PoolLimits
     """Limits of a pool, likewise."""
+    guard: Guard
+    """What a program may contain, likewise."""
     full_traceback: bool
     """Whether results carry the guest's full traceback, or only message and line."""
     auto_may_use_cpython: bool
@@ -91,9 +96,31 @@ def _pool(workers: int, memory: int, executions: int, queue: int, messages: int)
     )
 
 
+def _guard(
+    sizes: tuple[int, int, int, int, int], actions: str, modules: frozenset[str] | None = None
+) -> Guard:
+    """Return a guard: its sizes in the order of the fields, an action for each rule likewise.
+
+    Actions are a letter each: r(efuse), w(arn), a(llow).
+    """
+    source, line, nesting, nodes, literal = sizes
+    words: dict[str, Any] = {"r": "refuse", "w": "warn", "a": "allow"}
+    return Guard(
+        max_source_bytes=source,
+        max_line_length=line,
+        max_nesting=nesting,
+        max_nodes=nodes,
+        max_literal_bytes=literal,
+        allowed_modules=None if modules is None else tuple(sorted(modules)),
+        type_check=False,
+        **{name: words[letter] for name, letter in zip(ACTIONS, actions, strict=True)},
+    )
+
+
 def _settings(
     limits: Limits,
     pool: PoolLimits,
+    guard: Guard,
     monty: Rung,
     *,
     traceback: bool = True,
@@ -104,30 +131,41 @@ def _settings(
     return LevelSettings(
         limits=limits,
         pool=pool,
+        guard=guard,
         full_traceback=traceback,
         auto_may_use_cpython=auto_cpython,
         weakest=MappingProxyType(weakest),
     )
 
 
+# invisible characters, confusables, imports, internals, dynamic code, computed names, unbounded
+# loops, reserved names, unknown names
 _SETTINGS: Final = {
     SecurityLevel.STRICT: _settings(
-        _limits(5.0, 64, 10, 64 * 1024, 100),
+        _limits(5.0, 64, 10, 64 * KIB, 100),
         _pool(4, 64, 100, 20, 100),
+        _guard((64 * KIB, 2000, 60, 10_000, 16 * KIB), "rrrrrrrrr", STRICT_MODULES),
         Rung.FULL,
         traceback=False,
         auto_cpython=False,
     ),
     SecurityLevel.SECURE: _settings(
-        _limits(15.0, 128, 50, 256 * 1024, 500),
+        _limits(15.0, 128, 50, 256 * KIB, 500),
         _pool(8, 128, 500, 50, 500),
+        _guard((256 * KIB, 20_000, 100, 50_000, 128 * KIB), "rrrrrwwrr"),
         Rung.FULL,
         traceback=False,
     ),
     SecurityLevel.STANDARD: _settings(
-        _limits(30.0, 256, 100, MIB, 1000), _pool(16, 256, 1000, 100, 1000), Rung.MINIMAL
+        _limits(30.0, 256, 100, MIB, 1000),
+        _pool(16, 256, 1000, 100, 1000),
+        _guard((MIB, 200_000, 150, 200_000, MIB), "wwwwwawww"),
+        Rung.MINIMAL,
     ),
     SecurityLevel.PERMISSIVE: _settings(
-        _limits(60.0, 512, 1000, 10 * MIB, 10_000), _pool(32, 512, 5000, 500, 5000), Rung.NONE
+        _limits(60.0, 512, 1000, 10 * MIB, 10_000),
+        _pool(32, 512, 5000, 500, 5000),
+        _guard((MIB, MIB, MAX_NESTING, MAX_NODES, MIB), "aaaaaaaaa"),
+        Rung.NONE,
     ),
 }

@@ -28,6 +28,16 @@ HARMLESS_MODULES: Final = words(
 )
 """Modules that `auto` may move a program to cpython for."""
 
+STRICT_MODULES: Final = words(
+    """
+    __future__ abc array base64 binascii bisect calendar cmath collections collections.abc
+    colorsys copy csv dataclasses datetime decimal difflib enum fractions functools graphlib
+    hashlib heapq hmac html itertools json math numbers operator pprint random re statistics
+    string textwrap time typing unicodedata urllib.parse uuid asyncio
+    """
+)
+"""The modules that the level STRICT lets a program import: those that work on plain values."""
+
 MONTY_ONLY_MODULES: Final[Mapping[str, str]] = {
     "os.path": "it leads to the file system",
     "pathlib": "it opens files",

@@ -5,17 +5,16 @@ Names are those of the double VM layer's specification, in Python's spelling.
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeGuard, get_args
 
 from doublevm.barriers.names import is_name
 from doublevm.barriers.sequence import BUILT_IN_IDS
+from doublevm.callables import wrong_function
 from doublevm.errors import ConfigError
 from doublevm.history import OperationHistoryEntry
 from doublevm.limits import MAX_TIMEOUT
@@ -24,6 +23,7 @@ from doublevm.shapes import brief
 OnRateLimit = Literal["deny", "wait"]
 
 Detect = Callable[[str, Any, list[OperationHistoryEntry]], bool]
+_DETECT_TAKES: Final = ("operation_name", "args", "history")
 
 MOST: Final = 10**9
 """Largest number that is accepted where something is counted."""
@@ -55,7 +55,9 @@ class SuspiciousPattern:
             raise ConfigError(
                 f"suspicious pattern id {brief(self.id, 80)} must have 1 to 64 of A-Z a-z 0-9 _ . -"
             )
-        wrong = _wrong_description(self.description) or _wrong_function(self.detect)
+        wrong = _wrong_description(self.description) or wrong_function(
+            "detect", self.detect, _DETECT_TAKES
+        )
         if wrong:
             raise ConfigError(f"suspicious pattern {self.id!r}: {wrong}")
 
@@ -248,33 +250,3 @@ def _wrong_description(text: object) -> str:
     if _is_text(text) and text.strip() and text.splitlines() == [text]:
         return ""
     return f"description must be one line of text that is not empty, not {brief(text, 80)}"
-
-
-def _wrong_function(function: Any) -> str:
-    if not callable(function):
-        return f"detect must be a function, not {brief(function, 80)}"
-    if _is_async(function):
-        return "detect is async; the parent VM has no event loop, make it a plain function"
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # it has none that can be read, as some builtins have not
-        return ""
-    try:
-        signature.bind("", {}, [])
-    except TypeError:
-        takes = ", ".join(map(_bare, signature.parameters.values()))
-        return f"detect must take (operation_name, args, history), not ({takes})"
-    return ""
-
-
-def _bare(parameter: inspect.Parameter) -> str:
-    """Return a parameter without annotation and default, with its stars."""
-    return str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
-
-
-def _is_async(function: Any) -> bool:
-    while isinstance(function, partial):
-        function = function.func
-    call = getattr(function, "__call__", None)  # noqa: B004 - the method itself is inspected
-    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
-    return any(kind(function) or kind(call) for kind in kinds)

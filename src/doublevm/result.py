@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
     from doublevm.errors import GuestError
+    from doublevm.guard.findings import Finding
+    from doublevm.score import Score
 
 
 _SHOWN: Final = 300
@@ -51,9 +53,14 @@ class RunResult:
     stats: RunStats
     """What the run took."""
     audit: tuple[AuditRecord, ...]
-    """One record per attempted operation, in order."""
+    """One record per attempted operation, in order; before them one of the score, if there is."""
     confinement: Confinement | None = None
     """What confined the VMs of this run; None in a result that no VM has given."""
+    findings: tuple[Finding, ...] = ()
+    """What reading the program has found: what refused it, if anything did, and warnings."""
+    score: Score | None = None
+    """What the scoring gate says of the program; None without a gate, or if it was refused before.
+    """
 
     def __repr__(self) -> str:
         """Say the most of it in short: a guest chooses values that no log should break upon."""
@@ -75,3 +82,25 @@ class RunResult:
         if self.error is not None:
             raise self.error
         return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What reading a program has found, which has not been run."""
+
+    findings: tuple[Finding, ...]
+    """All that was found, in the order of the text: what refuses the program, then warnings."""
+    refusing: tuple[Finding, ...]
+    """Those for which it would not be run."""
+    engine: str
+    """The engine that it would run on: ``"monty"``, ``"cpython"``, or empty if on none."""
+    reasons: tuple[str, ...]
+    """Why on that engine, or why on none, with lines; empty where nothing asks for another."""
+    score: Score | None = None
+    """What the scoring gate says of it; None without a gate, or if something refuses it before."""
+
+    @property
+    def passes(self) -> bool:
+        """Whether the program would be run."""
+        blocked = self.score is not None and self.score.decision == "block"
+        return not self.refusing and not blocked and bool(self.engine)

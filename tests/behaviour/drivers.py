@@ -16,7 +16,7 @@ from doublevm import AsyncEnclave, DoubleVM, Enclave, ParentValidation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from doublevm import AsyncSession, AuditRecord, Confinement, RunResult
+    from doublevm import AsyncSession, AuditRecord, CheckReport, Confinement, RunResult
 
 Driver = Literal["sync", "async"]
 Engine = Literal["monty", "cpython"]
@@ -42,6 +42,8 @@ class Driven(Runs, Protocol):
 
     @property
     def confinement(self) -> Confinement | None: ...
+
+    def check(self, program: str, *, inputs: dict[str, Any] | None = None) -> CheckReport: ...
 
     def session(self) -> contextlib.AbstractContextManager[Runs]: ...
 
@@ -73,6 +75,9 @@ class DrivenAsync:
         on_output: Callable[[str, str], None] | None = None,
     ) -> RunResult:
         return self._runner.run(self.enclave.run(program, inputs=inputs, on_output=on_output))
+
+    def check(self, program: str, *, inputs: dict[str, Any] | None = None) -> CheckReport:
+        return self._runner.run(self.enclave.check(program, inputs=inputs))
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Runs]:

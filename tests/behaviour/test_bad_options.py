@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doublevm import AsyncEnclave, ConfigError, DoubleVM, Enclave, Limits, ParentValidation, tool
+from doublevm import (
+    AsyncEnclave,
+    ConfigError,
+    DoubleVM,
+    Enclave,
+    Guard,
+    GuardRule,
+    Limits,
+    ParentValidation,
+    tool,
+)
 from tests.support.procfs import descendants
 
 if TYPE_CHECKING:
@@ -29,6 +40,18 @@ def plain() -> None:
 
 def named(name: str) -> Any:
     return tool(name=name)(plain)
+
+
+class _Unsendable:
+    def __reduce__(self) -> str:
+        raise TypeError("not me")
+
+
+open_file = _Unsendable()
+
+
+def with_file(_file: Any, source: str, tree: Any) -> tuple[()]:
+    return ()
 
 
 def thresholds(name: str) -> DoubleVM:
@@ -56,6 +79,23 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "a threshold of a tool that is not there": (
         {"tools": [named("files:read")], "double_vm": thresholds("files.read")},
         "overrides: there is no tool 'files.read'; did you mean 'files:read'?",
+    ),
+    "a guard that is off": ({"guard": False}, "guard must be Guard(...) or None, not False"),
+    "iterations on monty": (
+        {"guard": Guard(max_iterations=5), "engine": "monty"},
+        "guard.max_iterations: iterations are counted on the cpython engine, which may not be used",
+    ),
+    "iterations where auto means monty": (
+        {"guard": Guard(max_iterations=5), "security_level": "STRICT"},
+        "guard.max_iterations: iterations are counted on the cpython engine, which may not be used",
+    ),
+    "a rule that cannot be sent": (
+        {"guard": Guard(rules=(GuardRule(id="OPEN", check=partial(with_file, open_file)),))},
+        "guard rule 'OPEN': check uses argument 0 (_Unsendable), which cannot be sent",
+    ),
+    "rules that are too large": (
+        {"guard": Guard(rules=(GuardRule(id="BIG", check=partial(with_file, bytes(2**20))),))},
+        "guard.rules: their functions, with all they use, have 1,04",
     ),
     "an unknown engine": (
         {"engine": "javascript"},

@@ -177,7 +177,7 @@ def test_a_timeout_that_looks_like_the_start_is_one(
 
     enclave = open_enclave(**options(never))
     assert enclave.run("1").success, "and the VMs are running now"
-    monkeypatch.setattr("doublevm.host.enclave.START_SECONDS", TIMEOUT + BUFFER)
+    monkeypatch.setattr("doublevm.host.driver.START_SECONDS", TIMEOUT + BUFFER)
     stopped(enclave, "never()")
 
 

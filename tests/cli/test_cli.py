@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_inputs_are_json_or_text() -> None:
 
 
 def test_limits_and_level() -> None:
-    done = doublevm("run", "-c", "while True: pass", "--timeout", "0.3", "--level", "strict")
+    done = doublevm("run", "-c", "x = 1\nwhile x: pass", "--timeout", "0.3", "--level", "strict")
     assert done.returncode == 1
     assert "── TIMEOUT" in done.stdout
     assert "the run took longer than 0.3 s" in done.stdout
@@ -182,3 +183,79 @@ def test_the_prompt(tools: str) -> None:
 def test_help_teaches() -> None:
     assert 'doublevm run -c "sum(range(10))"' in doublevm("run", "--help").stdout
     assert "Exit status: 0 the program succeeded, 1 it failed" in doublevm("run", "--help").stdout
+
+
+def test_check_says_what_is_found_and_what_instead() -> None:
+    done = doublevm("check", "-c", "import os\nx = [", "--level", "SECURE")
+    assert done.returncode == 1
+    assert "SyntaxError: '[' was never closed" in done.stdout
+    done = doublevm("check", "-c", "x = 1\nimport os\nlen('\u200b')", "--level", "SECURE")
+    assert done.returncode == 1
+    assert re.search(r"   2 +8  imports +module 'os' is not available", done.stdout)
+    assert "posixpath joins" in done.stdout
+    assert "\u200b" not in done.stdout
+    assert "refused: 2 errors, 0 warnings; no engine runs it" in done.stdout
+
+
+def test_check_of_a_program_over_tools(tmp_path: Path) -> None:
+    tools, program = tmp_path / "tools.py", tmp_path / "program.py"
+    tools.write_text("from doublevm import tool\n@tool\ndef add(a: int) -> int: return a\n")
+    program.write_text("class A: pass\nclass B(A): pass\nad(1) if add(1) else exec('1')\n")
+    done = doublevm("check", str(program), "--tools", str(tools))
+    assert done.returncode == 0, done.stderr
+    assert "warnings; it runs on the cpython engine\n  line 2: class inheritance" in done.stdout
+
+
+def test_check_says_the_score(tmp_path: Path) -> None:
+    tools, program = tmp_path / "tools.py", tmp_path / "program.py"
+    names = ("list_users", "send")
+    plain = "\n".join(f"@tool\ndef {name}(x: int = 1) -> list[int]: return [x]" for name in names)
+    tools.write_text(f"from doublevm import tool\n{plain}\n")
+    program.write_text("for x in list_users():\n    send(x=x)\n")
+    done = doublevm("check", str(program), "--tools", str(tools))
+    assert done.returncode == 1, done.stderr
+    assert "it scores 75 of 100 and is blocked by the scoring gate\n" in done.stdout
+    assert "  line 2, column 5: EXFIL_PATTERN 50, what list_users has read" in done.stdout
+    program.write_text("list_users()[0]")
+    done = doublevm("check", str(program), "--tools", str(tools))
+    assert done.returncode == 0
+    assert "it scores 0 of 100 and passes the scoring gate" in done.stdout
+
+
+def test_check_as_json() -> None:
+    options = ("--level", "SECURE", "--json", "--input", "x=2", "--engine", "cpython")
+    done = doublevm("check", "-c", "getattr(1, x)", *options)
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {
+        "passes": True,
+        "engine": "cpython",
+        "reasons": [],
+        "score": {"score": 0, "signals": [], "decision": "allow", "failure": ""},
+        "findings": [
+            {
+                "rule": "computed_names",
+                "line": 1,
+                "column": 1,
+                "excerpt": "getattr(1, x)",
+                "message": "'getattr' takes a name that is computed",
+                "suggestion": "write the name out, or use a dict",
+                "refuses": False,
+            }
+        ],
+    }
+
+
+def test_run_shows_findings_and_warnings() -> None:
+    done = doublevm("run", "-c", "print(2)\ngetattr(1, 'a' + 'b', 3)", "--level", "SECURE")
+    assert done.returncode == 0
+    assert "── warnings" in done.stdout
+    assert "line 2, column 1: 'getattr' takes a name that is computed" in done.stdout
+    done = doublevm("run", "-c", "import os; os.getcwd()", "--level", "SECURE")
+    assert done.returncode == 1
+    assert "[guard/imports]\n    import os; os.getcwd()" in done.stdout
+
+
+def test_check_wants_a_program() -> None:
+    done = doublevm("check")
+    assert done.returncode == 2
+    assert "error: give a program's file" in done.stderr

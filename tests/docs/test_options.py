@@ -7,7 +7,15 @@ import re
 
 import pytest
 
-from doublevm import DoubleVM, ParentValidation, SecurityLevel, SuspiciousPattern
+from doublevm import (
+    Analyzer,
+    DoubleVM,
+    HttpScorer,
+    ParentValidation,
+    ScoringGate,
+    SecurityLevel,
+    SuspiciousPattern,
+)
 from doublevm.pool_limits import PoolLimits
 from tests.docs.pages import PAGES, ROOT
 
@@ -17,11 +25,16 @@ HEADINGS = {
     for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
 }
 
-OPTIONS = [
-    field.name
-    for kind in (DoubleVM, ParentValidation, SuspiciousPattern, PoolLimits)
-    for field in dataclasses.fields(kind)
-]
+KINDS = (
+    DoubleVM,
+    ParentValidation,
+    SuspiciousPattern,
+    PoolLimits,
+    ScoringGate,
+    Analyzer,
+    HttpScorer,
+)
+OPTIONS = [field.name for kind in KINDS for field in dataclasses.fields(kind)]
 
 
 @pytest.mark.parametrize("option", OPTIONS)

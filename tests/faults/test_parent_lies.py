@@ -18,13 +18,16 @@ from doublevm import (
     ErrorCode,
     Limits,
     ProtocolError,
+    ScoringGate,
     VMCrashed,
     VMError,
 )
+from doublevm.score import Graded, Signal
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode
 from doublevm.wire.framing import MAX_FRAME_BYTES
 from doublevm.wire.grammar import HOST_SIDE
+from doublevm.wire.guard_frames import MOST_FINDINGS, Found
 from tests.behaviour.drivers import opened
 from tests.faults.fakes import bytes_of, fake_parent, flood, write
 
@@ -36,12 +39,16 @@ both_drivers = pytest.mark.parametrize("driver", ["sync", "async"])
 READY, STARTED = f.Ready(f.VERSION, {}, ("monty", "cpython")), f.Started(1, "monty")
 USAGE = f.Usage(0.0, 0)
 NO_ARGS, ARGS = encode({}), encode({"number": 1})
+FOUND = Found("imports", 1, 1, "", "message", "", refuses=False)
+SCORED = f.Scored(1, Graded(()))
+READ, CHECKED = f.Read(1, (FOUND,)), f.Checked(1, (FOUND,), "monty", ())
 CALL = f.Call(1, 1, "tool", ARGS, concurrent=False)
 DENIED = f.Denied(1, 1, "tool", ARGS, "names", "grammar", "no")
 
 UP_TO = {
     "configuring": ["read"],
-    "starting": ["read", write(READY), "read"],
+    "reading": ["read", write(READY), "read"],
+    "starting": ["read", write(READY), "read", write(READ)],
     "running": ["read", write(READY), "read", write(STARTED)],
 }
 """What a parent VM does until the host is in this state."""
@@ -49,6 +56,9 @@ UP_TO = {
 EACH_KIND = [
     READY,
     f.Unconfined("why"),
+    READ,
+    CHECKED,
+    SCORED,
     STARTED,
     CALL,
     DENIED,
@@ -89,7 +99,7 @@ def lie(monkeypatch: pytest.MonkeyPatch, driver: Driver, *steps: str, **limits: 
 def test_the_table_holds_every_kind_and_state() -> None:
     kinds = {type(frame) for frame in EACH_KIND}
     assert kinds == set(f.ParentFrame.__args__)
-    assert len(OUT_OF_PLACE) == 7 + 6 + 3
+    assert len(OUT_OF_PLACE) == 10 + 7 + 8 + 6
 
 
 @both_drivers
@@ -104,6 +114,49 @@ def test_a_frame_that_may_not_come_now(
     assert (error.vm, error.frame) == ("parent", f.frame_name(frame))
     assert state in str(error)
     assert not CALLS
+
+
+@both_drivers
+@pytest.mark.parametrize("frame", [frame for frame in EACH_KIND if frame is not CHECKED])
+def test_no_answer_to_a_check(monkeypatch: pytest.MonkeyPatch, driver: Driver, frame: Any) -> None:
+    fake_parent(monkeypatch, *UP_TO["reading"], write(frame))
+    with opened(driver) as enclave, pytest.raises(ProtocolError) as caught:
+        enclave.check("1")
+    assert (caught.value.vm, caught.value.frame) == ("parent", f.frame_name(frame))
+
+
+@both_drivers
+def test_an_answer_to_another_check(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None:
+    other = f.Checked(2, (FOUND,), "monty", ())
+    fake_parent(monkeypatch, *UP_TO["reading"], write(other))
+    with opened(driver) as enclave, pytest.raises(ProtocolError, match="no answer to a check"):
+        enclave.check("1")
+
+
+@both_drivers
+def test_a_check_that_is_not_answered(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None:
+    fake_parent(monkeypatch, *UP_TO["reading"], "hang")
+    limits, double_vm = Limits(timeout=0.1), DoubleVM(parent_timeout_buffer=0.1)
+    with (
+        opened(driver, limits=limits, double_vm=double_vm) as enclave,
+        pytest.raises(VMError, match=r"the program was not read within 0\.1 s"),
+    ):
+        enclave.check("1")
+
+
+@both_drivers
+def test_findings_of_another_run(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None:
+    error = lie(monkeypatch, driver, *UP_TO["reading"], write(f.Read(2, (FOUND,))))
+    assert isinstance(error, ProtocolError)
+    assert error.frame == "read"
+
+
+@both_drivers
+def test_more_findings_than_are_told(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None:
+    many = f.Read(1, (FOUND,) * (MOST_FINDINGS + 1))
+    error = lie(monkeypatch, driver, *UP_TO["reading"], write(many))
+    assert isinstance(error, ProtocolError)
+    assert error.frame == "bytes"
 
 
 @both_drivers
@@ -156,7 +209,7 @@ def test_it_ends_in_the_middle(
 def test_it_hangs_before_the_guest_starts(
     monkeypatch: pytest.MonkeyPatch, driver: Driver, data: bytes
 ) -> None:
-    for module in ("enclave", "aio"):
+    for module in ("driver", "aio"):
         monkeypatch.setattr(f"doublevm.host.{module}.START_SECONDS", 0.3)
     for state in ("configuring", "starting"):
         error = lie(monkeypatch, driver, *UP_TO[state], write(data), "hang")
@@ -181,7 +234,7 @@ def test_it_hangs_during_a_run(
 
 @both_drivers
 def test_it_never_reads(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None:
-    monkeypatch.setattr("doublevm.host.enclave.START_SECONDS", 0.3)
+    monkeypatch.setattr("doublevm.host.driver.START_SECONDS", 0.3)
     monkeypatch.setattr("doublevm.host.aio.START_SECONDS", 0.3)
     fake_parent(monkeypatch, "hang")
     with opened(driver, inputs={"large": "x" * 500_000}) as enclave, pytest.raises(VMError):
@@ -254,3 +307,30 @@ def resident() -> int:
     """Return the bytes of memory that this process has now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+MUCH = f.Scored(1, Graded((Signal("A", 90, 1, 1, "much"),)))
+
+
+@both_drivers
+@pytest.mark.parametrize(
+    ("gate", "steps"),
+    [
+        (None, [write(SCORED), "read"]),
+        (ScoringGate(), [write(STARTED), "read"]),
+        (ScoringGate(), [write(MUCH), "read", write(STARTED), "read"]),
+        (ScoringGate(), [write(MUCH), "read", write(f.Done(1, encode(5), USAGE)), "read"]),
+        (ScoringGate(), [write(SCORED, SCORED), "read"]),
+        (ScoringGate(), [write(SCORED), "read", write(SCORED), "read"]),
+    ],
+    ids=["no gate", "not asked", "blocked", "blocked and done", "twice", "twice, answered"],
+)
+def test_a_parent_that_does_not_keep_to_the_gate(
+    monkeypatch: pytest.MonkeyPatch, driver: Driver, gate: ScoringGate | None, steps: list[str]
+) -> None:
+    fake_parent(monkeypatch, "read", write(READY), "read", *steps)
+    with (
+        opened(driver, tools=[tool], scoring_gate=gate) as enclave,
+        pytest.raises(ProtocolError),
+    ):
+        enclave.run("pass")

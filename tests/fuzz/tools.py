@@ -9,12 +9,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from doublevm import DoubleVM, Limits, ParentValidation, SuspiciousPattern, tool
-from doublevm.host.core import EnclaveCore, settings
+from doublevm.guard_options import LEVEL_GUARD
+from doublevm.host.core import EnclaveCore
+from doublevm.host.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from doublevm.host.core import Settings
+    from doublevm.host.settings import Settings
 
 MISFITS: Final[list[str]] = []
 """What handlers were called with that does not fit their annotations."""
@@ -128,6 +130,8 @@ def _settings(profile: int) -> Settings:
             double_vm=DoubleVM(enabled=profile != 2, parent_validation=validation),
             engine="cpython",
             inputs=None,
+            guard=LEVEL_GUARD,
+            scoring_gate=None,
             gather_on_one_core=False,
         )
 

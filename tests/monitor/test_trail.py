@@ -122,3 +122,35 @@ def test_what_is_remembered_is_in_order_though_the_clock_was_set_back() -> None:
     for at in (100.0, 50.0, 60.0):
         add(trail, at=at)
     assert [each.timestamp for each in trail.remembered(10.0)] == [50.0, 50.0, 60.0]
+
+
+def score(trail: Trail, run: int = 1, at: float = 1.0, verdict: Any = None) -> None:
+    trail.scored(run, at, {"score": 5}, verdict or Allow(), 0.25)
+
+
+@pytest.mark.parametrize("verdict", [Allow(), Deny("scoring", "block_threshold", "too much")])
+def test_a_score_is_in_the_chain(verdict: Any) -> None:
+    trail = Trail()
+    score(trail, verdict=verdict)
+    add(trail)
+    trail.seal(1)
+    first, second = trail.records
+    assert (first.operation, first.arguments, first.verdict) == ("", {"score": 5}, verdict)
+    assert (first.outcome, first.duration) == ("scored", 0.25)
+    assert second.outcome == "abandoned"
+    assert verify(trail.records, first=1, last_hash=second.hash) is None
+
+
+def test_a_score_is_nothing_that_a_monitor_has_to_remember() -> None:
+    trail = Trail()
+    add(trail, at=5.0)
+    score(trail, at=6.0)
+    assert [entry.name for entry in trail.remembered(0.0)] == ["a:b"]
+
+
+def test_a_score_that_comes_too_late_is_not_recorded() -> None:
+    trail = Trail()
+    trail.seal(1)
+    with pytest.raises(RunEndedError):
+        score(trail)
+    assert not trail.records

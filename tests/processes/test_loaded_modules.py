@@ -11,20 +11,20 @@ from doublevm.launch import python_command
 
 ALLOWED = {
     "doublevm.zygote.pairs": {
-        "awaiting", "barriers", "confinement", "engines", "errors", "guest_names",
-        "guest_traceback", "history", "inner", "jail", "launch", "levels", "limits", "module_lists",
-        "monitor", "operation", "parent", "policy", "shapes", "state", "verdict", "wire",
-        "word_lists", "zygote",
+        "awaiting", "barriers", "callables", "confinement", "engines", "errors", "guard",
+        "guard_options", "guest_names", "guest_traceback", "history", "inner", "jail", "launch",
+        "levels", "limits", "module_lists", "monitor", "operation", "parent", "policy", "score",
+        "shapes", "state", "verdict", "wire", "word_lists", "zygote",
     },
     "doublevm.parent.process": {
-        "awaiting", "barriers", "confinement", "engines", "errors", "guest_names",
-        "guest_traceback", "history", "inner", "jail", "launch", "levels", "limits", "module_lists",
-        "monitor", "operation", "parent", "policy", "shapes", "state", "verdict", "wire",
-        "word_lists",
+        "awaiting", "barriers", "callables", "confinement", "engines", "errors", "guard",
+        "guard_options", "guest_names", "guest_traceback", "history", "inner", "jail", "launch",
+        "levels", "limits", "module_lists", "monitor", "operation", "parent", "policy", "score",
+        "shapes", "state", "verdict", "wire", "word_lists",
     },
     "doublevm.inner.process": {
         "awaiting", "guest_names", "guest_traceback", "inner", "jail", "module_lists", "operation",
-        "shapes", "wire", "word_lists",
+        "score", "shapes", "wire", "word_lists",
     },
 }  # fmt: skip
 

@@ -82,6 +82,16 @@ def _shown(name: str) -> str:
     return name[:40].encode("utf-8", "backslashreplace").decode()
 
 
+def is_limit(name: str) -> bool:
+    """Tell whether an argument of this name limits how much is returned."""
+    return _role(name) == "limit"
+
+
+def is_no_limit_flag(name: str) -> bool:
+    """Tell whether an argument of this name lifts the limit when it is True."""
+    return _role(name) == "flag"
+
+
 def _role(name: str) -> str:
     """Return what an argument of this name may do: be a ``limit``, or a ``flag`` that lifts it."""
     return _kept_role(name) if len(name) <= LONGEST_KEPT else _find_role(name)

@@ -119,11 +119,12 @@ class CredentialExfil(_After):
     reason = "credentials were read and something outside is reached"
 
     def _is_first(self, name: str) -> bool:
-        return _is_credential(words(name))
+        return is_credential(words(name))
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_credential(parts: tuple[str, ...]) -> bool:
+def is_credential(parts: tuple[str, ...]) -> bool:
+    """Tell whether these words, of one name, mean a credential."""
     keys = any(kind in KEY_KINDS and key in ("key", "keys") for kind, key in pairwise(parts))
     # "OAuth" is written so that it splits.
     return keys or ("o", "auth") in pairwise(parts) or not CREDENTIAL.isdisjoint(parts)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from doublevm.cli import options as o  # noqa: TC001 - typer reads the annotations
+from doublevm.cli.check_report import as_json as as_json_check
+from doublevm.cli.check_report import show as show_check
 from doublevm.cli.doctor import examine
 from doublevm.cli.doctor_report import as_json as as_json_diagnosis
 from doublevm.cli.doctor_report import show
@@ -19,9 +21,10 @@ from doublevm.cli.report import as_json
 from doublevm.errors import ConfigError, VMError
 from doublevm.host.enclave import Enclave
 from doublevm.limits import Limits
+from doublevm.scoring_options import ScoringGate
 
 GUEST_FAILED, USAGE, VM_FAILED, INTERRUPTED = 1, 2, 3, 130
-UNHEALTHY = 1
+UNHEALTHY = REFUSED = 1
 
 MIB = 1024 * 1024
 
@@ -97,6 +100,44 @@ def _run(enclave: Enclave, source: str, *, json: bool, show_operations: bool) ->
             renderer.operations(result)
         renderer.statistics(result)
     return 0 if result.success else GUEST_FAILED
+
+
+@app.command(
+    epilog="Exit status: 0 the program would be run, 1 it would not, 2 wrong usage, 3 a VM failed."
+)
+def check(
+    *,
+    program: o.Program = None,
+    code: o.Code = None,
+    tools: o.ToolsFiles = None,
+    level: o.Level = "STANDARD",
+    engine: o.EngineName = "auto",
+    inputs: o.Inputs = None,
+    json: o.Json = False,
+) -> None:
+    """Read a program without running it: what is found, its score, and its engine.
+
+    Try it: `doublevm check -c "import os" --level SECURE`
+    """
+    try:
+        source = read_program(program, code)
+        with Enclave(
+            tools=load_tools(tools or []),
+            security_level=level.upper(),
+            engine=engine,
+            inputs=parse_inputs(inputs or []),
+            scoring_gate=ScoringGate(),
+        ) as enclave:
+            report = enclave.check(source)
+    except ConfigError as error:
+        _fail(f"error: {error}", USAGE)
+    except VMError as error:
+        _fail(f"{type(error).__name__}: {error}", VM_FAILED)
+    if json:
+        sys.stdout.write(as_json_check(report))
+    else:
+        show_check(report)
+    raise typer.Exit(0 if report.passes else REFUSED)
 
 
 @app.command()

@@ -17,15 +17,20 @@ from rich.text import Text
 from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from doublevm.audit import AuditRecord
+    from doublevm.guard.findings import Finding
     from doublevm.result import RunResult
 
 PIPE_WIDTH: Final = 110
 LONGEST_ARGUMENT: Final = 60
 
-# C0 and C1 control characters but tab and newline, and what changes the direction of text.
+# C0 and C1 control characters but tab and newline, what changes the direction of text, and what
+# nobody sees.
 _UNSAFE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+    "\U000e0000-\U000e007f]"
 )
 
 
@@ -55,24 +60,39 @@ class Renderer:
         if self._line_open:
             self._console.print()
         error = result.error
+        refusing = error.findings if error is not None else ()
+        warnings = [each for each in result.findings if each not in refusing]
+        if warnings:
+            self._heading("warnings", "yellow")
+            self._findings(warnings, "yellow")
         if error is None:
             self._heading("result", "green")
             self._console.print(Text(visible(_pretty(result.value))), soft_wrap=True)
             return
         self._heading(error.code, "red")
+        if refusing:
+            self._findings(refusing, "red")
+            return
         shown = error.traceback or str(error).removeprefix(f"{error.code}: ")
         self._console.print(Text(visible(shown), style="red"), soft_wrap=True)
+
+    def _findings(self, findings: Iterable[Finding], style: str) -> None:
+        for finding in findings:
+            self._console.print(Text(visible(str(finding)), style=style), soft_wrap=True)
+            if finding.excerpt:
+                self._console.print(Text(f"    {visible(finding.excerpt)}"), soft_wrap=True)
 
     def operations(self, result: RunResult) -> None:
         """Show every operation and what became of it."""
         self._heading("operations", "cyan")
-        if not result.audit:
+        operations = [record for record in result.audit if record.outcome != "scored"]
+        if not operations:
             self._console.print(Text("none"))
             return
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("", "operation", "arguments", "outcome", "ms"):
             table.add_column(name, justify="right" if name in ("", "ms") else "left")
-        for record in result.audit:
+        for record in operations:
             table.add_row(*_row(record))
         self._console.print(table)
 

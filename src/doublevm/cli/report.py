@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from doublevm.verdict import Deny
 
@@ -35,11 +38,14 @@ def as_json(result: RunResult) -> str:
             "line": error.line,
             "traceback": error.traceback,
             "operation": error.operation,
+            "findings": [asdict(finding) for finding in error.findings],
         },
         "stdout": result.stdout,
         "stderr": result.stderr,
         "stats": {name: getattr(stats, name) for name in stats.__slots__},
-        "operations": [_operation(record) for record in result.audit],
+        "operations": [_operation(each) for each in result.audit if each.outcome != "scored"],
+        "findings": [asdict(finding) for finding in result.findings],
+        "score": None if result.score is None else msgspec.to_builtins(result.score),
         "confinement": _confinement(result.confinement),
     }
     return json.dumps(report, indent=2) + "\n"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from doublevm.errors import EngineUnavailable, VMCrashed, VMError
+from doublevm.guard_options import LEVEL_GUARD
 from doublevm.host import run as r
 from doublevm.host.aioholding import OwnAsyncPair
 from doublevm.host.aiolink import in_thread
-from doublevm.host.core import START_SECONDS, EnclaveCore, settings
+from doublevm.host.consulting import aconsult
+from doublevm.host.core import START_SECONDS, EnclaveCore
 from doublevm.host.cores import Lookout, cores
+from doublevm.host.settings import settings
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
@@ -24,12 +27,17 @@ if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
+    from doublevm.guard_options import Guard
     from doublevm.host.aioholding import AsyncHolding
     from doublevm.host.aiolink import AsyncPairLink
     from doublevm.host.handlers import Invocation
+    from doublevm.host.steps import Steps
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
-    from doublevm.result import RunResult
+    from doublevm.result import CheckReport, RunResult
+    from doublevm.scoring_options import ScoringGate
+
+R = TypeVar("R")
 
 
 class AsyncEnclave:
@@ -42,7 +50,7 @@ class AsyncEnclave:
         ConfigError: an option is wrong; the message names it.
     """
 
-    def __init__(  # noqa: PLR0913 - an enclave's options
+    def __init__(  # noqa: PLR0913 - one parameter an option
         self,
         *,
         tools: Iterable[Any] = (),
@@ -52,6 +60,8 @@ class AsyncEnclave:
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
+        guard: Guard | None = LEVEL_GUARD,
+        scoring_gate: ScoringGate | None = None,
         gather_on_one_core: bool = True,
     ) -> None:
         """Check the options, which are those of Enclave; start nothing yet."""
@@ -63,6 +73,8 @@ class AsyncEnclave:
             double_vm=double_vm,
             engine=engine,
             inputs=inputs,
+            guard=guard,
+            scoring_gate=scoring_gate,
             gather_on_one_core=gather_on_one_core,
         )
         self._begin(EnclaveCore(config), OwnAsyncPair(config.kind))
@@ -87,6 +99,13 @@ class AsyncEnclave:
     ) -> RunResult:
         """Run a program in a fresh guest and return how it ended; see ``Enclave.run``."""
         return await self._run(program, inputs, on_output, session=False)
+
+    async def check(self, program: str, *, inputs: dict[str, Any] | None = None) -> CheckReport:
+        """Read a program as ``run`` does, without running it; see ``Enclave.check``."""
+        session = self._core.in_session
+        with self._core.running(session=session):
+            check = self._core.host_check(program, inputs)
+            return await self._run_on_pair(check, session=session)
 
     def session(self) -> AsyncSession:
         """Return a session, to be used with ``async with``: its runs share a guest."""
@@ -150,7 +169,7 @@ class AsyncEnclave:
                 if not session:
                     self._held.rest()
 
-    async def _run_on_pair(self, host_run: r.HostRun, *, session: bool) -> RunResult:
+    async def _run_on_pair(self, host_run: Steps[R], *, session: bool) -> R:
         link = await self._held.live()
         idle = link.greeted and not link.keeps_guest
         try:
@@ -161,7 +180,7 @@ class AsyncEnclave:
         # The pair died between two runs, when nothing could be lost.
         return await self._drive(await self._held.live(), host_run, session=session)
 
-    async def _drive(self, link: AsyncPairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
+    async def _drive(self, link: AsyncPairLink, host_run: Steps[R], *, session: bool) -> R:
         with cores.one(wanted=self._core.config.gather_on_one_core) as core:
             driver = _AsyncDriver(link, host_run, self._core, core)
             try:
@@ -218,11 +237,11 @@ class AsyncSession:
         await self._enclave._end_session()  # noqa: SLF001
 
 
-class _AsyncDriver:
+class _AsyncDriver(Generic[R]):
     """Drives one run in the event loop."""
 
     def __init__(
-        self, link: AsyncPairLink, host_run: r.HostRun, core: EnclaveCore, cpu: int | None
+        self, link: AsyncPairLink, host_run: Steps[R], core: EnclaveCore, cpu: int | None
     ) -> None:
         self._link, self._run, self._core = link, host_run, core
         self._cpu, self._lookout = cpu, Lookout(link.place, cpu)
@@ -232,7 +251,7 @@ class _AsyncDriver:
         self.ended_well = False
         """Whether the pair can serve another run."""
 
-    async def result(self) -> RunResult:
+    async def result(self) -> R:
         """Run to the end, or to the deadline."""
         try:
             async with asyncio.timeout(START_SECONDS) as self._clock:
@@ -271,16 +290,16 @@ class _AsyncDriver:
         for frame in core.opening(link):
             await link.send(frame)
 
-    async def _steps(self) -> RunResult:
+    async def _steps(self) -> R:
         steps = self._run.steps()
-        effect = next(steps)
+        answer = None
         while True:
-            answer = await self._perform(effect)
             try:
                 effect = steps.send(answer)
             except StopIteration as end:
-                result: RunResult = end.value
+                result: R = end.value
                 return result
+            answer = await self._perform(effect)
 
     async def _perform(self, effect: r.Effect) -> Any:
         match effect:
@@ -295,6 +314,9 @@ class _AsyncDriver:
                 self._started = True
                 self._clock.reschedule(self._link.loop.time() + seconds)
                 return None
+            case r.Consult(ask=ask, seconds=seconds):
+                self._clock.reschedule(self._link.loop.time() + seconds + START_SECONDS)
+                return await aconsult(ask, seconds)
             case r.Invoke(invocation=invocation, concurrent=False):
                 return await self._invoke(invocation)
             case r.Invoke(invocation=invocation):

@@ -6,158 +6,35 @@ import contextlib
 import itertools
 import time
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+import msgspec
 
 from doublevm.confinement import WARN_BELOW, Confinement, Rung
-from doublevm.engine import CPython
 from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
+from doublevm.host.checking import HostCheck
 from doublevm.host.confinement import note_missing
-from doublevm.host.handlers import Handlers
 from doublevm.host.meter import Meter
-from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.programs import check_inputs, check_source, encode_inputs
 from doublevm.host.run import HostRun
+from doublevm.host.scoring import Gate
 from doublevm.host.trail import Trail
-from doublevm.host.zygote import Kind
 from doublevm.instructions import instructions, stubs
 from doublevm.launch import monty_binary
-from doublevm.levels import SecurityLevel
-from doublevm.limits import Limits
-from doublevm.policy import DoubleVM, ParentValidation
-from doublevm.shapes import brief
 from doublevm.wire import frames as f
 from doublevm.wire.codec import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
+
+    from doublevm.host.settings import Settings
 
 
 START_SECONDS: Final = 30.0
 """How long the VMs may take to start; a loaded machine needs a few, a broken one for ever."""
 
 _CLOSED: Final = "the enclave is closed; make a new one"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """An enclave's configuration, checked and complete."""
-
-    handlers: Handlers
-    level: SecurityLevel
-    limits: Limits
-    double_vm: DoubleVM
-    engine: f.EngineChoice
-    packages: tuple[str, ...]
-    folders: tuple[str, ...]
-    """Where the packages are found."""
-    inputs: dict[str, Any]
-    validation: f.Validation | None
-    gather_on_one_core: bool
-
-    @property
-    def run_limits(self) -> f.RunLimits:
-        """The limits as the parent VM is told them."""
-        names = f.RunLimits.__struct_fields__
-        return f.RunLimits(**{name: getattr(self.limits, name) for name in names})
-
-    @property
-    def engines(self) -> dict[f.EngineName, Rung]:
-        """The engines that may be needed, and the weakest confinement each may run on."""
-        level = self.level.settings
-        if self.engine != "auto":
-            return {self.engine: level.weakest[self.engine]}
-        may = level.auto_may_use_cpython
-        return {name: rung for name, rung in level.weakest.items() if may or name == "monty"}
-
-    @property
-    def kind(self) -> Kind:
-        """What pairs of this enclave are made of."""
-        return Kind(self.engines.get("cpython"), self.packages, self.folders)
-
-    @property
-    def timeout(self) -> float:
-        """Seconds a run may take."""
-        return self.run_limits.timeout
-
-
-def settings(  # noqa: PLR0913 - an enclave's options
-    *,
-    tools: Iterable[Any],
-    tool_handler: Callable[[str, dict[str, Any]], Any] | None,
-    security_level: SecurityLevel | str,
-    limits: Limits | None,
-    double_vm: DoubleVM | None,
-    engine: str | CPython,
-    inputs: dict[str, Any] | None,
-    gather_on_one_core: bool,
-) -> Settings:
-    """Check an enclave's options.
-
-    Raises:
-        ConfigError: one is wrong; the message names it and says what would be right.
-    """
-    level = SecurityLevel.of(security_level)
-    if limits is not None and not isinstance(limits, Limits):
-        raise ConfigError(f"limits must be Limits(...), not {limits!r}")
-    if double_vm is not None and not isinstance(double_vm, DoubleVM):
-        raise _no_double_vm(double_vm)
-    if not isinstance(gather_on_one_core, bool):
-        raise ConfigError(f"gather_on_one_core must be True or False, not {gather_on_one_core!r}")
-    extra = engine if isinstance(engine, CPython) else CPython()
-    choice = _engine(engine)
-    handlers = Handlers(tools, tool_handler)
-    checked = check_inputs(inputs, handlers)
-    encode_inputs(checked)
-    complete = (limits or Limits()).over(level.settings.limits)
-    double_vm = double_vm or DoubleVM()
-    validation = _validation(double_vm, handlers)
-    return Settings(
-        handlers=handlers,
-        level=level,
-        limits=complete,
-        double_vm=double_vm,
-        engine=choice,
-        packages=tuple(extra.packages),
-        folders=extra.folders,
-        inputs=checked,
-        validation=validation,
-        gather_on_one_core=gather_on_one_core,
-    )
-
-
-def _no_double_vm(value: object) -> ConfigError:
-    hint = ""
-    if isinstance(value, ParentValidation):
-        hint = "; write DoubleVM(parent_validation=...)"
-    elif value is False:
-        hint = "; write DoubleVM(enabled=False)"
-    return ConfigError(f"double_vm must be DoubleVM(...), not {brief(value, 80)}{hint}")
-
-
-def _engine(engine: object) -> f.EngineChoice:
-    if isinstance(engine, CPython):
-        return "cpython"
-    known = get_args(f.EngineChoice)
-    if engine not in known:
-        names = ", ".join(repr(name) for name in known)
-        raise ConfigError(f"engine must be one of {names} or CPython(...), not {engine!r}")
-    return cast("f.EngineChoice", engine)
-
-
-def _validation(double_vm: DoubleVM, handlers: Handlers) -> f.Validation | None:
-    validation = double_vm.parent_validation
-    if double_vm.enabled:
-        doubt = None if handlers.catch_all else misnamed(validation, handlers.tools)
-        if doubt:
-            warnings.warn(doubt, stacklevel=4)
-        return validation_frame(validation)
-    warnings.warn(
-        "DoubleVM(enabled=False): operations are relayed without judging names, rate and sequences",
-        stacklevel=4,
-    )
-    return None
 
 
 def closed_under_way() -> VMError:
@@ -181,6 +58,8 @@ class EnclaveCore:
         """Begin an enclave's life."""
         self.config = config
         self.trail = Trail()
+        gate = config.scoring_gate
+        self._gate = None if gate is None else Gate(gate, config.scorer)
         self.confinement: Confinement | None = None
         self.identity = object()
         """Told from every other conversation's by identity; keeps nothing of this one alive."""
@@ -285,6 +164,8 @@ class EnclaveCore:
             config.level.settings.full_traceback,
             config.run_limits,
         )
+        if self._gate is not None:
+            frame = msgspec.structs.replace(frame, score=self._gate.known(source) is None)
         return HostRun(
             frame,
             config.handlers,
@@ -295,8 +176,26 @@ class EnclaveCore:
             on_output=on_output,
             confinement=lambda: self.confinement,
             number=self._runs,
+            gate=self._gate,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
         )
+
+    def host_check(self, program: str, inputs: dict[str, Any] | None) -> HostCheck:
+        """Check the arguments of a check and prepare it.
+
+        Raises:
+            ConfigError: one is wrong.
+        """
+        config = self.config
+        merged = config.inputs | check_inputs(inputs, config.handlers)
+        frame = f.Check(
+            next(self._numbers),
+            check_source(program),
+            encode_inputs(merged),
+            config.engine,
+            config.timeout,
+        )
+        return HostCheck(frame, config.double_vm.parent_timeout_buffer, self._gate)
 
     def configure(self) -> f.Configure:
         """Return the frame that begins a pair's life."""
@@ -310,6 +209,8 @@ class EnclaveCore:
             monty_binary=monty_binary(),
             memory=config.run_limits.memory,
             validation=config.validation,
+            guard=config.guard,
+            scoring=config.scoring,
         )
 
     def check_ready(self, ready: f.Ready | f.Unconfined) -> Confinement:

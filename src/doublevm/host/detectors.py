@@ -1,7 +1,7 @@
-"""Sends the host's own patterns to the parent VM: by value, with all they use.
+"""Sends the host's own functions to the parent VM: by value, with all they use.
 
 cloudpickle sends functions of importable modules by reference. The parent VM has none of the
-host's modules, so those a detector needs are sent by value as well, as long as they are plain
+host's modules, so those a function needs are sent by value as well, as long as they are plain
 Python. What cannot be sent is found and named here, before anything runs.
 """
 
@@ -30,30 +30,35 @@ THERE: Final = sys.stdlib_module_names | {"cloudpickle", "doublevm", "msgspec"}
 
 
 def pickle_detector(pattern: SuspiciousPattern) -> bytes:
-    """Return the pattern's function as bytes that the parent VM can load.
+    """Return the pattern's function as bytes, as ``pickle_function`` does."""
+    return pickle_function(pattern.detect, f"suspicious pattern {pattern.id!r}: detect")
+
+
+def pickle_function(function: Any, name: str) -> bytes:
+    """Return a function as bytes that the parent VM can load; ``name`` is what errors call it.
 
     Raises:
         ConfigError: something it uses cannot be sent; the message names it.
     """
     with contextlib.ExitStack() as stack:
         while True:
-            data = _dump(pattern)
+            data = _dump(function, name)
             missing = _modules(data)
             if not missing:
                 return data
-            for name in missing:
-                stack.enter_context(_by_value(_plain_module(name, pattern)))
+            for module in missing:
+                stack.enter_context(_by_value(_plain_module(module, name)))
 
 
-def _dump(pattern: SuspiciousPattern) -> bytes:
+def _dump(function: Any, name: str) -> bytes:
     try:
-        data: bytes = cloudpickle.dumps(pattern.detect)
+        data: bytes = cloudpickle.dumps(function)
     # Anything may be raised by the objects a function captures.
     except Exception as error:
-        what = _culprit(pattern.detect) or "something"
+        what = _culprit(function) or "something"
         raise ConfigError(
-            f"suspicious pattern {pattern.id!r}: detect uses {what}, which cannot be sent to the "
-            f"parent VM ({error}); pass plain values, and make what needs a connection a tool"
+            f"{name} uses {what}, which cannot be sent to the parent VM ({error}); pass plain "
+            "values, and make what needs a connection a tool"
         ) from error
     return data
 
@@ -83,17 +88,17 @@ class _ModuleReader(pickle.Unpickler):
         return sys.modules[name]
 
 
-def _plain_module(name: str, pattern: SuspiciousPattern) -> ModuleType:
-    module = sys.modules[name]
-    if name in cloudpickle.list_registry_pickle_by_value():
+def _plain_module(module_name: str, function_name: str) -> ModuleType:
+    module = sys.modules[module_name]
+    if module_name in cloudpickle.list_registry_pickle_by_value():
         raise ConfigError(
-            f"suspicious pattern {pattern.id!r}: detect uses something of the module {name!r} that "
-            "insists on being imported from there, which the parent VM cannot do"
+            f"{function_name} uses something of the module {module_name!r} that insists on being "
+            "imported from there, which the parent VM cannot do"
         )
     if not str(getattr(module, "__file__", "")).endswith(".py"):
         raise ConfigError(
-            f"suspicious pattern {pattern.id!r}: detect uses the module {name!r}, which the parent "
-            "VM has not; it has the standard library, and what your code defines in Python"
+            f"{function_name} uses the module {module_name!r}, which the parent VM has not; it has "
+            "the standard library, and what your code defines in Python"
         )
     return module
 

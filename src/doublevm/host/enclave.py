@@ -7,39 +7,38 @@ costs one hand-over per run and none per call.
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import time
 import weakref
-from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from doublevm.errors import EngineUnavailable, VMCrashed
-from doublevm.host import run as r
-from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, settings
-from doublevm.host.cores import Lookout, cores
+from doublevm.errors import VMCrashed
+from doublevm.guard_options import LEVEL_GUARD
+from doublevm.host.core import EnclaveCore
+from doublevm.host.cores import cores
+from doublevm.host.driver import Driver
 from doublevm.host.holding import OwnPair
 from doublevm.host.link import LinkClosedError
-from doublevm.host.threads import threads
-from doublevm.host.trail import RunEndedError
+from doublevm.host.settings import settings
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from concurrent.futures import Future
     from types import TracebackType
     from typing import Self
 
     from doublevm.audit import AuditRecord
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
-    from doublevm.host.handlers import Invocation
+    from doublevm.guard_options import Guard
     from doublevm.host.holding import Holding
     from doublevm.host.link import PairLink
+    from doublevm.host.steps import Steps
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
-    from doublevm.result import RunResult
+    from doublevm.result import CheckReport, RunResult
+    from doublevm.scoring_options import ScoringGate
+
+R = TypeVar("R")
 
 
 class Enclave:
@@ -56,7 +55,7 @@ class Enclave:
         ConfigError: an option is wrong; the message names it.
     """
 
-    def __init__(  # noqa: PLR0913 - an enclave's options
+    def __init__(  # noqa: PLR0913 - one parameter an option
         self,
         *,
         tools: Iterable[Any] = (),
@@ -66,6 +65,8 @@ class Enclave:
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
+        guard: Guard | None = LEVEL_GUARD,
+        scoring_gate: ScoringGate | None = None,
         gather_on_one_core: bool = True,
     ) -> None:
         """Check the options; start nothing yet.
@@ -78,6 +79,8 @@ class Enclave:
             double_vm: settings of the parent VM.
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
+            guard: what programs may contain, over the level's; None to run them unread.
+            scoring_gate: scores programs before they run; None: nothing is scored.
             gather_on_one_core: whether a run's processes share one core until its guest computes.
         """
         config = settings(
@@ -88,6 +91,8 @@ class Enclave:
             double_vm=double_vm,
             engine=engine,
             inputs=inputs,
+            guard=guard,
+            scoring_gate=scoring_gate,
             gather_on_one_core=gather_on_one_core,
         )
         self._begin(EnclaveCore(config), OwnPair(config.kind))
@@ -122,6 +127,22 @@ class Enclave:
             VMError: a VM failed; the enclave stays usable.
         """
         return self._run(program, inputs, on_output, session=False)
+
+    def check(self, program: str, *, inputs: dict[str, Any] | None = None) -> CheckReport:
+        """Read a program as ``run`` does, without running it.
+
+        Args:
+            program: Python source.
+            inputs: named values that it would be given, on top of the enclave's.
+
+        Raises:
+            ConfigError: an argument is wrong, the enclave is closed or running.
+            VMError: a VM failed; the enclave stays usable.
+        """
+        session = self._core.in_session
+        with self._core.running(session=session):
+            check = self._core.host_check(program, inputs)
+            return self._run_on_pair(check, session=session)
 
     def session(self) -> Session:
         """Return a session, to be used with ``with``: its runs share variables and functions."""
@@ -185,7 +206,7 @@ class Enclave:
                 if not session:
                     self._held.rest()
 
-    def _run_on_pair(self, host_run: r.HostRun, *, session: bool) -> RunResult:
+    def _run_on_pair(self, host_run: Steps[R], *, session: bool) -> R:
         link = self._held.live()
         idle = link.greeted and not link.keeps_guest
         try:
@@ -196,9 +217,9 @@ class Enclave:
         # The pair died between two runs, when nothing could be lost.
         return self._drive(self._held.live(), host_run, session=session)
 
-    def _drive(self, link: PairLink, host_run: r.HostRun, *, session: bool) -> RunResult:
+    def _drive(self, link: PairLink, host_run: Steps[R], *, session: bool) -> R:
         with cores.one(wanted=self._core.config.gather_on_one_core) as core:
-            driver = _Driver(link, host_run, self._core, self._held.submit, core)
+            driver = Driver(link, host_run, self._core, self._held.submit, core)
             try:
                 result = driver.result()
                 link.keeps_guest = session
@@ -254,146 +275,3 @@ class Session:
     ) -> None:
         """Discard the guest."""
         self._enclave._end_session()  # noqa: SLF001
-
-
-class _Driver:
-    """Drives one run in a thread and waits for it with a clock."""
-
-    def __init__(
-        self,
-        link: PairLink,
-        host_run: r.HostRun,
-        core: EnclaveCore,
-        submit: Callable[[Any], Future[Any]],
-        cpu: int | None,
-    ) -> None:
-        self._link, self._run = link, host_run
-        self._core, self._submit = core, submit
-        self._cpu, self._lookout = cpu, Lookout(link.place, cpu)
-        self._done = threading.Event()
-        self._result: RunResult | None = None
-        self._error: BaseException | None = None
-        self._deadline = time.monotonic() + START_SECONDS
-        self._started = self._over = False
-        self._futures: set[Future[Any]] = set()
-        self.ended_well = False
-        """Whether the pair can serve another run."""
-
-    def result(self) -> RunResult:
-        """Run to the end, or to the deadline."""
-        try:
-            return self._wait()
-        finally:
-            self._over = True
-            for future in self._futures.copy():
-                future.cancel()
-
-    def _wait(self) -> RunResult:
-        threads.run(self._drive)
-        while not self._done.wait(self._patience()):
-            if time.monotonic() >= self._deadline:
-                return self._give_up()
-            self._lookout.look()
-        if self._error is not None:
-            raise self._error
-        if self._result is None:
-            raise closed_under_way()
-        self.ended_well = not self._run.spent
-        return self._result
-
-    def _patience(self) -> float:
-        # The deadline moves once, when the guest has started; until then look again in time.
-        left = max(0.0, self._deadline - time.monotonic())
-        return min(left, self._lookout.patience if self._started else 0.05)
-
-    def _give_up(self) -> RunResult:
-        if not self._started:
-            raise EngineUnavailable(f"the VMs did not start within {START_SECONDS:g} s")
-        return self._run.timed_out()
-
-    # --- in the driver's thread ---------------------------------------------------------------
-
-    def _drive(self) -> None:
-        try:
-            self._greet()
-            self._link.place.gather(self._cpu)
-            self._result = self._steps()
-        except (LinkClosedError, RunEndedError):
-            pass  # given up on: the caller has its result
-        # The border of the thread: what ends it is raised where run() was called.
-        except BaseException as error:  # noqa: BLE001
-            self._error = error
-        finally:
-            self._done.set()
-
-    def _greet(self) -> None:
-        link, core = self._link, self._core
-        if not link.greeted:
-            link.send(core.configure())
-            link.confinement = core.check_ready(link.next())
-            link.greeted = True
-        for frame in core.opening(link):
-            link.send(frame)
-
-    def _steps(self) -> RunResult:
-        steps = self._run.steps()
-        effect = next(steps)
-        while True:
-            answer = self._perform(effect)
-            try:
-                effect = steps.send(answer)
-            except StopIteration as end:
-                result: RunResult = end.value
-                return result
-
-    def _perform(self, effect: r.Effect) -> Any:
-        match effect:
-            case r.Send(frame=frame):
-                return self._link.send(frame)
-            case r.Next():
-                self._lookout.heard += 1
-                frame = self._link.next()
-                self._lookout.heard += 1
-                return frame
-            case r.Clock(seconds=seconds):
-                self._deadline = time.monotonic() + seconds
-                self._started = True
-                return None
-            case r.Invoke(invocation=invocation, concurrent=False):
-                return self._invoke(invocation)
-            case r.Invoke(invocation=invocation):
-                threads.run(lambda: self._invoke_concurrently(invocation))
-                return None
-
-    def _invoke_concurrently(self, invocation: Invocation) -> None:
-        try:
-            self._link.wake(self._invoke(invocation))
-        # The border of the thread: a SystemExit, say, is raised where run() was called.
-        except BaseException as error:  # noqa: BLE001
-            self._link.wake(r.Escaped(invocation.run, error))
-
-    def _invoke(self, invocation: Invocation) -> r.Finished:
-        began = time.monotonic()
-        try:
-            value = invocation.call_handler()
-            if hasattr(value, "__await__"):
-                value = self._await(value)
-        except (CancelledError, asyncio.CancelledError):  # the handler's own doing, or in vain
-            return invocation.raised(RuntimeError("the tool was cancelled"), began)
-        # The border to the host's handlers: their exceptions are the guest's to handle.
-        except Exception as error:  # noqa: BLE001
-            return invocation.raised(error, began)
-        return invocation.returned(value, began)
-
-    def _await(self, awaitable: Any) -> Any:
-        future = self._submit(awaitable)
-        self._futures.add(future)
-        if self._over:
-            future.cancel()
-        try:
-            value, error = future.result()
-        finally:
-            self._futures.discard(future)
-        if error is not None:
-            raise error
-        return value

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from doublevm.host.core import EnclaveCore, settings
+from doublevm.guard_options import LEVEL_GUARD
+from doublevm.host.core import EnclaveCore
+from doublevm.host.settings import settings
 from doublevm.levels import SecurityLevel
 from doublevm.pool_limits import PoolLimits
 
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
 
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
+    from doublevm.guard_options import Guard
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
+    from doublevm.scoring_options import ScoringGate
 
 
 class PoolBase:
@@ -30,6 +34,8 @@ class PoolBase:
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
+        guard: Guard | None = LEVEL_GUARD,
+        scoring_gate: ScoringGate | None = None,
         gather_on_one_core: bool = True,
         min_workers: int | None = None,
         max_workers: int | None = None,
@@ -41,7 +47,7 @@ class PoolBase:
         max_messages_per_second: int | None = None,
         graceful_shutdown_timeout: float | None = None,
     ) -> None:
-        """Check the options; start nothing yet. The first eight are those of an enclave.
+        """Check the options; start nothing yet. The first ten are those of an enclave.
 
         Args:
             tools: functions, plain or made by ``@tool``, sync or async.
@@ -51,6 +57,8 @@ class PoolBase:
             double_vm: settings of the parent VMs.
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
+            guard: what programs may contain, over the level's; None to run them unread.
+            scoring_gate: scores programs before they run; None: nothing is scored.
             gather_on_one_core: as for an enclave.
             min_workers: workers that are kept ready although nobody needs them.
             max_workers: programs that may run at the same time.
@@ -70,6 +78,8 @@ class PoolBase:
             double_vm=double_vm,
             engine=engine,
             inputs=inputs,
+            guard=guard,
+            scoring_gate=scoring_gate,
             gather_on_one_core=gather_on_one_core,
         )
         own = PoolLimits(

@@ -7,6 +7,7 @@ async driver are thin and behave alike. The driver performs each effect and send
 - ``Next()``: wait for a frame of the parent VM, or for a concurrent handler; answer a frame, a
   ``Finished`` or an ``Escaped``.
 - ``Clock(seconds)``: from now on the run may take so long; answer None.
+- ``Consult(ask, seconds)``: ask the host's scorer; answer what it says, or an Unanswered.
 - ``Invoke(call, …)``: run the handler. Not concurrent: answer its ``Finished``. Concurrent: start
   it, answer None, and let ``Next`` give its Finished later.
 """
@@ -17,20 +18,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
+from doublevm.host.gating import Gating
+from doublevm.host.guarding import findings_of
+from doublevm.host.scoring import NOT_ASKED
 from doublevm.result import RunResult, RunStats
 from doublevm.verdict import Allow, Deny, Verdict
 from doublevm.wire import frames as f
 from doublevm.wire.codec import CodecError, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from doublevm.audit import Outcome
     from doublevm.confinement import Confinement
     from doublevm.host.handlers import Handlers, Invocation
     from doublevm.host.holding import Fault
     from doublevm.host.meter import Meter
+    from doublevm.host.scoring import Gate
     from doublevm.host.trail import Trail
+    from doublevm.wire import guard_frames as g
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,14 @@ class Next:
 class Clock:
     """The guest has started: the run may take ``seconds`` from now."""
 
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """Ask the host's own scorer, which may take ``seconds``."""
+
+    ask: Callable[[], Any]
     seconds: float
 
 
@@ -78,7 +92,7 @@ class Escaped:
     error: BaseException
 
 
-Effect = Send | Next | Clock | Invoke
+Effect = Send | Next | Clock | Consult | Invoke
 
 
 class HostRun:
@@ -97,6 +111,7 @@ class HostRun:
         confinement: Callable[[], Confinement | None] = lambda: None,
         number: int | None = None,
         meter: Meter | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """Prepare to send ``frame``.
 
@@ -105,6 +120,7 @@ class HostRun:
         ``confinement`` says what confines the pair: it is asked at the end, when there is one.
         ``number`` is the run's in its trail, where the frame's is another: two conversations that
         share a pair must not answer each other. ``meter`` notices a flood of frames.
+        ``gate`` scores the program.
         """
         self._frame, self._handlers, self._trail = frame, handlers, trail
         self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
@@ -117,6 +133,8 @@ class HostRun:
         self._printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
         self._characters = 0
         self._engine = ""
+        self._read: g.Findings = ()
+        self._gating = Gating(gate, frame, self._scored)
         self.spent = False
         """Whether the pair has said that it can run no other program."""
         self.flooded = False
@@ -142,14 +160,23 @@ class HostRun:
         Raises:
             VMError: a VM failed.
         """
+        self._gating.recall()
+        if self._gating.is_blocked:
+            return self._result(f.Usage(0.0, 0), None, self._gating.error())
         yield Send(self._frame)
+        return (yield from self._listen())
+
+    def _listen(self) -> Generator[Effect, Any, RunResult]:
         while True:
             match (yield Next()):
                 case Finished() | Escaped() as late:
                     yield from self._late(late)
                 case frame if frame.run != self._frame.run:
                     raise ProtocolError("parent", f.frame_name(frame), "a frame of another run")
+                case f.Read() | f.Scored() as before:
+                    yield from self._before(before)
                 case f.Started(engine=engine):
+                    self._gating.check_start()
                     self._engine, self._started = engine, self._clock()
                     yield Clock(self._frame.limits.timeout + self._buffer)
                 case f.Call() | f.Denied() | f.Output() as heard:
@@ -194,6 +221,20 @@ class HostRun:
             code, operation = ErrorCode.OPERATION_DENIED, frame.operation
             error = GuestError(code, message, operation=operation, verdict=verdict)
         return self._result(f.Usage(0.0, 0), None, error)
+
+    # --- before it begins ---------------------------------------------------------------------
+
+    def _before(self, frame: f.Read | f.Scored) -> Generator[Effect, Any, None]:
+        if isinstance(frame, f.Read):
+            self._read = frame.findings
+            return
+        ask = self._gating.question(frame.graded)
+        answer = NOT_ASKED if ask is None else (yield Consult(ask, self._gating.timeout))
+        yield Send(self._gating.decide(frame.graded, answer))
+
+    def _scored(self, arguments: Mapping[str, Any], verdict: Verdict) -> None:
+        duration = self._clock() - self._started
+        self._trail.scored(self._number, self._now(), arguments, verdict, duration)
 
     # --- operations ---------------------------------------------------------------------------
 
@@ -253,6 +294,9 @@ class HostRun:
             self._on_output(stream, text)
 
     def _guest_error(self, failed: f.Failed) -> GuestError:
+        self._gating.check_failure(failed)
+        if self._gating.is_blocked:
+            return self._gating.error()
         try:
             code = ErrorCode(failed.code)
         except ValueError:
@@ -271,22 +315,35 @@ class HostRun:
             traceback=failed.traceback,
             operation=operation,
             verdict=verdict,
+            findings=findings_of(each for each in self._read if each.refuses),
         )
 
     def _result(self, usage: f.Usage, value: Any, error: GuestError | None) -> RunResult:
         self._trail.seal(self._number)
         audit = self._trail.since(self._first)
-        denied = sum(not record.verdict.allowed for record in audit)
+        operations = [record for record in audit if record.outcome != "scored"]
+        denied = sum(not record.verdict.allowed for record in operations)
         stats = RunStats(
             duration=self._clock() - self._started,
-            tool_calls=len(audit) - denied,
+            tool_calls=len(operations) - denied,
             denied=denied,
             cpu_time=usage.cpu_time,
             peak_memory=usage.peak_memory,
             engine=self._engine,
         )
         stdout, stderr = ("".join(self._printed[stream]) for stream in ("stdout", "stderr"))
-        return RunResult(value, error, stdout, stderr, stats, audit, self._confinement())
+        findings = findings_of(self._read)
+        return RunResult(
+            value,
+            error,
+            stdout,
+            stderr,
+            stats,
+            audit,
+            self._confinement(),
+            findings,
+            self._gating.score,
+        )
 
 
 def _decode(payload: bytes, frame: str) -> Any:

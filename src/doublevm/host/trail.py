@@ -102,6 +102,23 @@ class Trail:
             self._open.append(entry)
             return len(self._sealed) + len(self._open) - 1
 
+    def scored(
+        self,
+        run: int,
+        timestamp: float,
+        arguments: Mapping[str, Any],
+        verdict: Verdict,
+        duration: float,
+    ) -> None:
+        """Record that a program was scored.
+
+        Raises:
+            RunEndedError: the run has ended.
+        """
+        encoded = encode(dict(arguments))
+        place = self.add(run, timestamp, "", arguments, verdict, encoded)
+        self.ended(place, "scored", duration)
+
     def ended(self, place: int, outcome: Outcome, duration: float) -> None:
         """Record how an allowed operation ended."""
         with self._lock:
@@ -128,6 +145,8 @@ class Trail:
         for record in reversed(self.records):
             if record.timestamp <= since:
                 break
+            if record.outcome == "scored":
+                continue
             # The system's clock may have been set back between two records.
             last = min(last, record.timestamp)
             args = encode(dict(record.arguments))

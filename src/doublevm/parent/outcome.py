@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING, Final, Literal
 
-from doublevm.engines.base import Failed
 from doublevm.engines.choice import lacking_in_monty
 from doublevm.errors import ErrorCode
 from doublevm.parent.watchdog import Stop
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
-    from doublevm.engines.base import Program
+    from doublevm.engines.base import Failed, Program
     from doublevm.parent.relay import Relay
 
 MAX_MESSAGE: Final = 4000
@@ -36,19 +34,6 @@ _LACKING_TYPES: Final = frozenset(
 """Exceptions by which monty says that it lacks something."""
 
 
-def syntax_problem(source: str) -> ast.Module | Failed:
-    """Return the syntax tree, or why there is none."""
-    try:
-        return ast.parse(source)
-    except SyntaxError as error:
-        message = f"{type(error).__name__}: {error.msg}"
-        return Failed("syntax", type(error).__name__, message, error.lineno or 0)
-    # Null bytes and lone surrogates are ValueErrors; what is nested beyond the parser's stack is
-    # a RecursionError or MemoryError, by version.
-    except (ValueError, RecursionError, MemoryError) as error:
-        return Failed("syntax", "SyntaxError", f"SyntaxError: {str(error) or 'too deeply nested'}")
-
-
 def done(run: f.Run, value: bytes, usage: f.Usage) -> f.Done:
     """Return the frame of a program that ended with a value."""
     return f.Done(run.run, value, usage)
@@ -57,6 +42,11 @@ def done(run: f.Run, value: bytes, usage: f.Usage) -> f.Done:
 def refused(run: f.Run, message: str, line: int) -> f.Failed:
     """Return the frame of a program that no engine here can run."""
     return f.Failed(run.run, ErrorCode.UNSUPPORTED, message, NO_USAGE, line=line)
+
+
+def scoring_blocked(run: f.Run) -> f.Failed:
+    """Return the frame of a program that the host's scoring gate does not let run."""
+    return f.Failed(run.run, ErrorCode.SCORING_BLOCKED, "the scoring gate blocked it", NO_USAGE)
 
 
 def broken(

@@ -17,13 +17,14 @@ DETECT_SECONDS: Final = 0.5
 pair."""
 
 
-def patience(ask: Callable[[], object]) -> object:
-    """Return the answer of ``ask``.
+def patience(ask: Callable[[], object], seconds: float | None = None) -> object:
+    """Return the answer of ``ask``, which may take so many seconds; DETECT_SECONDS for None.
 
     Raises:
         TooSlowError: within ``ask``, when it takes too long; repeated, should it be caught there.
     """
     waiting = True
+    limit = DETECT_SECONDS if seconds is None else seconds
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         if waiting:
@@ -31,7 +32,7 @@ def patience(ask: Callable[[], object]) -> object:
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, DETECT_SECONDS, DETECT_SECONDS / 10)
+        signal.setitimer(signal.ITIMER_REAL, limit, DETECT_SECONDS / 10)
         return ask()
     finally:
         # INVARIANT: nothing but ``ask`` is interrupted. Python runs signal handlers at calls and

@@ -7,7 +7,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from doublevm.wire.frames import decode_host_frame, encode_frame
+from doublevm.wire.frames import Raised, Returned, decode_host_frame, encode_frame
 from doublevm.wire.framing import FrameBuffer, pack
 from doublevm.wire.grammar import parent_side
 
@@ -42,6 +42,14 @@ class HostPipe:
                 data = data[os.write(self._write_fd, data) :]
         except BrokenPipeError:
             raise HostGoneError from None
+
+    def ask(self, frame: msgspec.Struct) -> Any:
+        """Send a frame that the host has to answer; return the answer."""
+        self._grammar.step(frame)
+        self.send(frame)
+        while isinstance(answer := self.receive(), Returned | Raised):
+            pass  # late, to a run that was stopped
+        return answer
 
     def end(self, frame: msgspec.Struct) -> None:
         """Send the frame that ends a run."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,17 +16,31 @@ from doublevm.engines.base import (
 )
 from doublevm.engines.choice import Refusal, choose
 from doublevm.monitor import Monitor
-from doublevm.parent.outcome import broken, done, failed, lacking, refused, stopped, syntax_problem
+from doublevm.parent.grading import Grader
+from doublevm.parent.outcome import (
+    broken,
+    done,
+    failed,
+    lacking,
+    refused,
+    scoring_blocked,
+    stopped,
+)
 from doublevm.parent.patience import patience
 from doublevm.parent.policy import validation_of
+from doublevm.parent.reading import LONGEST, Reader, found, refused_unrun
 from doublevm.parent.relay import Relay, StoppedError
 from doublevm.state import from_wire
 from doublevm.wire import frames as f
+from doublevm.wire import guard_frames as g
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Mapping
 
     from doublevm.engines.base import Engine
+    from doublevm.engines.choice import Reason
+    from doublevm.guard.program import Program as Text
     from doublevm.parent.pipe import HostPipe
     from doublevm.parent.watchdog import Watchdog
 
@@ -48,6 +61,8 @@ class ParentVM:
         self._tools = tuple(spec.name for spec in configure.tools)
         self._configure = configure
         self._monitor = _monitor(configure)
+        self._reader = Reader(configure)
+        self._grader = Grader(configure)
         self._session: Engine | None = None
         self._last: Engine | None = None
         """The engine of the last run, which will be that of the next one as a rule."""
@@ -60,12 +75,36 @@ class ParentVM:
             if isinstance(frame, f.Run):
                 self._host.end(self._run(frame))
                 self._rest()
+            elif isinstance(frame, f.Check):
+                self._host.end(self._check(frame))
             elif isinstance(frame, f.Remember):
                 self._monitor.remember(from_wire(frame.entries))
             elif isinstance(frame, f.Renew):
                 self._renew()
             elif isinstance(frame, f.EndSession):
                 self._end_session()
+
+    def _check(self, check: f.Check) -> f.Checked:
+        reading = self._reader.read(check.source, check.inputs, check.timeout)
+        engine, reasons = self._engine_of(check.engine, reading.tree)
+        because = tuple(g.Because(reason.what[:LONGEST], reason.line) for reason in reasons)
+        graded = None
+        if reading.tree is not None and not reading.refusing and self._configure.scoring:
+            graded = self._grader.grade(check.source, reading.tree, check.timeout)
+        return f.Checked(check.run, found(reading), engine, because[: g.MOST_FINDINGS], graded)
+
+    def _engine_of(
+        self, wanted: f.EngineChoice, tree: ast.Module | None
+    ) -> tuple[f.EngineName | None, tuple[Reason, ...]]:
+        """Return the engine a program would run on in a fresh guest, and why."""
+        if tree is None:
+            return None, ()
+        if wanted != "auto":
+            return wanted, ()
+        choice = choose(tree, frozenset(self._tools))
+        if isinstance(choice, Refusal) or choice.engine not in self._engines:
+            return None, choice.reasons
+        return choice.engine, choice.reasons
 
     def _rest(self) -> None:
         if self._session is None and self._last is not None and not self._last.spent:
@@ -78,10 +117,16 @@ class ParentVM:
         return msgspec.structs.replace(outcome, spent=True)
 
     def _outcome(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
-        tree = syntax_problem(run.source)
-        if not isinstance(tree, ast.Module):
-            return failed(run, tree)
-        engine = self._engine_for(run, tree)
+        reading = self._reader.read(run.source, run.inputs, run.limits.timeout)
+        if reading.refusing or reading.warning:
+            self._host.send(f.Read(run.run, found(reading)))
+        if reading.refusing:
+            return refused_unrun(run.run, reading.refusing)
+        text = reading.program
+        assert text is not None
+        if run.score and not self._may_run(run, text.tree):
+            return scoring_blocked(run)
+        engine = self._engine_for(run, text.tree)
         if isinstance(engine, f.Failed):
             return engine
         self._last = engine
@@ -96,7 +141,13 @@ class ParentVM:
         except EngineProtocolError as error:
             engine.close()
             return broken(run, "protocol", str(error), error.frame)
-        return self._run_on(engine, run, tree)
+        return self._run_on(engine, run, text)
+
+    def _may_run(self, run: f.Run, tree: ast.Module) -> bool:
+        """Ask the host whether a program may run that scores as it does."""
+        graded = self._grader.grade(run.source, tree, run.limits.timeout)
+        decided: f.Decided = self._host.ask(f.Scored(run.run, graded))
+        return decided.allowed
 
     def _engine_for(self, run: f.Run, tree: ast.Module) -> Engine | f.Failed:
         if run.engine != "auto":
@@ -116,10 +167,16 @@ class ParentVM:
             return refused(run, why, reasons[0].line)
         return self._engines[choice.engine]
 
-    def _run_on(self, engine: Engine, run: f.Run, tree: ast.Module) -> f.Done | f.Failed | f.Broken:
+    def _run_on(self, engine: Engine, run: f.Run, text: Text) -> f.Done | f.Failed | f.Broken:
         limits = run.limits
         program = Program(
-            run.source, tree, run.inputs, self._tools, limits.timeout, limits.memory, run.session
+            run.source,
+            text.tree,
+            run.inputs,
+            self._tools,
+            limits.timeout,
+            limits.memory,
+            run.session,
         )
         relay = Relay(run, self._host, self._monitor, self._watchdog, engine)
         self._host.send(f.Started(run.run, engine.name))
@@ -134,6 +191,10 @@ class ParentVM:
         keep = run.session and problem is None and stop is None
         usage = engine.finish(keep=keep)
         self._session = engine if keep else None
+        if keep:
+            self._reader.remember(text)
+        else:
+            self._reader.forget()
         if stop is not None:
             return stopped(run, stop, usage)
         if isinstance(problem, EngineProtocolError):
@@ -153,11 +214,14 @@ class ParentVM:
         """
         self._end_session()
         self._monitor = _monitor(self._configure)
+        self._reader = Reader(self._configure)
+        self._grader = Grader(self._configure)
 
     def _end_session(self) -> None:
         if self._session is not None:
             self._session.finish(keep=False)
             self._session = None
+        self._reader.forget()
 
 
 def _monitor(configure: f.Configure) -> Monitor:

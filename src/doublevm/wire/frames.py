@@ -13,20 +13,31 @@ import msgspec
 from msgspec import Meta
 
 from doublevm.operation import ToolSpec
+from doublevm.wire.base import EngineChoice, EngineName, Frame, Line, Name, Number
+from doublevm.wire.guard_frames import Check, Checked, Guarding, Read
+from doublevm.wire.score_frames import Decided, Scored, Scoring
+
+__all__ = [
+    "Check",
+    "Checked",
+    "Decided",
+    "EngineChoice",
+    "EngineName",
+    "Frame",
+    "Guarding",
+    "Line",
+    "Name",
+    "Number",
+    "Read",
+    "Scored",
+    "Scoring",
+]
+"""What is defined elsewhere, and found here beside the other frames."""
 
 VERSION: Final = 1
 """Version of this protocol; both ends must speak the same."""
 
-Number = Annotated[int, Meta(ge=0, le=2**53)]
-Name = Annotated[str, Meta(max_length=1000)]
-Line = Annotated[int, Meta(ge=0, le=2**31)]
-EngineName = Literal["monty", "cpython"]
-EngineChoice = Literal["auto", "monty", "cpython"]
 Stream = Literal["stdout", "stderr"]
-
-
-class Frame(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Base of every frame."""
 
 
 # --- host to parent ---------------------------------------------------------------------------
@@ -80,6 +91,10 @@ class Configure(Frame, frozen=True, tag="configure", kw_only=True):
     """Bytes that a guest may take: what runs say again, for what has to be set before the first."""
     validation: Validation | None
     """What is judged; None if judging is switched off."""
+    guard: Guarding | None
+    """What a program may contain; None if that is not looked at."""
+    scoring: Scoring | None
+    """How programs are scored; None if they are not."""
 
 
 class Remembered(Frame, frozen=True):
@@ -123,6 +138,8 @@ class Run(Frame, frozen=True, tag="run"):
     """Whether the guest is kept for the next run, and taken from the last one."""
     full_traceback: bool
     limits: RunLimits
+    score: bool = False
+    """Whether the program is to be scored: there is a gate, and the host does not know already."""
 
 
 class Returned(Frame, frozen=True, tag="returned"):
@@ -247,8 +264,21 @@ class Broken(Frame, frozen=True, tag="broken"):
     frame: Name = ""
 
 
-HostFrame = Configure | Renew | Remember | Run | Returned | Raised | EndSession
-ParentFrame = Ready | Unconfined | Started | Call | Denied | Output | Done | Failed | Broken
+HostFrame = Configure | Renew | Remember | Run | Check | Decided | Returned | Raised | EndSession
+ParentFrame = (
+    Ready
+    | Unconfined
+    | Read
+    | Checked
+    | Scored
+    | Started
+    | Call
+    | Denied
+    | Output
+    | Done
+    | Failed
+    | Broken
+)
 
 
 class FrameError(ValueError):

@@ -24,9 +24,31 @@ HOST_SIDE: Final[Table] = {
     "new": {f.Configure: "configuring"},
     "configuring": {f.Ready: "idle", f.Unconfined: "new"},
     # What a pair knows is dropped between two runs only: each run is judged by one monitor.
-    "idle": {f.Renew: "idle", f.Remember: "idle", f.Run: "starting", f.EndSession: "idle"},
+    "idle": {
+        f.Renew: "idle",
+        f.Remember: "idle",
+        f.Check: "checking",
+        f.Run: "reading",
+        f.EndSession: "idle",
+    },
+    "checking": {f.Checked: "idle"},
     # Refused programs fail without ever being started.
-    "starting": {f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
+    "reading": {
+        f.Read: "starting",
+        f.Scored: "deciding",
+        f.Started: "running",
+        f.Failed: "idle",
+        f.Broken: "idle",
+    },
+    "starting": {
+        f.Scored: "deciding",
+        f.Started: "running",
+        f.Failed: "idle",
+        f.Broken: "idle",
+    },
+    # The host's turn. It says so before anything else may come.
+    "deciding": {f.Decided: "decided"},
+    "decided": {f.Started: "running", f.Failed: "idle", f.Broken: "idle"},
     "running": {
         f.Call: "running",
         f.Denied: "running",
@@ -45,18 +67,24 @@ PARENT_SIDE: Final[Table] = {
     "idle": {
         f.Renew: "idle",
         f.Remember: "idle",
+        f.Check: "checking",
         f.Run: "running",
         f.EndSession: "idle",
         f.Returned: "idle",
         f.Raised: "idle",
     },
+    # Likewise.
+    "checking": {f.Returned: "checking", f.Raised: "checking", f.Checked: "idle"},
     "running": {
         f.Returned: "running",
         f.Raised: "running",
+        f.Scored: "asking",
         f.Done: "idle",
         f.Failed: "idle",
         f.Broken: "idle",
     },
+    # Answers to a run that was stopped may still come.
+    "asking": {f.Returned: "asking", f.Raised: "asking", f.Decided: "running"},
 }
 
 INNER_SIDE: Final[Table] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from doublevm.host import run as r
 from doublevm.host.handlers import Handlers
 from doublevm.host.trail import Trail
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from doublevm import AuditRecord, RunResult
+    from doublevm.host.scoring import Gate
 
 LIMITS = f.RunLimits(10.0, 2**26, 3, 100, 10, 2)
 USAGE = f.Usage(0.25, 4096)
@@ -52,11 +55,14 @@ class ByHand:
         *,
         history: Trail | None = None,
         on_output: Callable[[str, str], None] | None = None,
+        gate: Gate | None = None,
         **handlers: Any,
     ) -> None:
         self.trail = history if history is not None else Trail()
         self.seconds = 100.0
         frame = f.Run(7, "1", encode({}), "auto", session=False, full_traceback=True, limits=LIMITS)
+        if gate is not None:
+            frame = msgspec.structs.replace(frame, score=True)
         self.run = r.HostRun(
             frame,
             Handlers(handlers.get("tools", [add]), handlers.get("tool_handler")),
@@ -65,6 +71,7 @@ class ByHand:
             now=lambda: 1_700_000_000.0,
             clock=lambda: self.seconds,
             on_output=on_output,
+            gate=gate,
         )
         self.steps = self.run.steps()
         assert next(self.steps) == r.Send(frame)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 from hypothesis import strategies as st
 
+from doublevm import score
 from doublevm.operation import ToolSpec
+from doublevm.score import Argument, Features, FieldRead, Graded, Signal, ToolCall
 from doublevm.shapes import Shape
 from doublevm.wire import frames as f
+from doublevm.wire import guard_frames as g
 from doublevm.wire import inner_frames as i
+from doublevm.wire import score_frames as sf
 from doublevm.wire import template_frames as t
 from doublevm.wire import zygote_frames as z
 
@@ -27,6 +31,16 @@ KINDS: Final[tuple[type, ...]] = (
 )  # fmt: skip
 
 LIMITS: Final = f.RunLimits(1.0, 2**25, 10, 1000, 10, 5)
+FOUND: Final = g.Found("imports", 1, 1, "import os", "message", "suggestion", refuses=True)
+ARGUMENT: Final = Argument("limit", "number", 5, 1, 1)
+GRADED: Final = Graded(
+    (Signal("EXFIL_PATTERN", 50, 1, 1, "message"),),
+    "failure",
+    Features(
+        (ToolCall("tool", 1, 1, looped=True, arguments=(ARGUMENT,), sources=(0,)),),
+        (FieldRead("name", 1, 1),),
+    ),
+)
 USAGE: Final = f.Usage(0.5, 1000)
 
 EXAMPLES: Final[dict[type, msgspec.Struct]] = {
@@ -40,7 +54,14 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
             monty_binary=None,
             memory=2**20,
             validation=None,
+            guard=None,
+            scoring=None,
         ),
+        g.Check(1, "1", b"\x80", "auto", 1.0),
+        g.Read(1, (FOUND,)),
+        g.Checked(1, (FOUND,), "cpython", (g.Because("class inheritance", 3),)),
+        f.Scored(1, GRADED),
+        f.Decided(1, allowed=True),
         f.Renew(),
         f.Remember((f.Remembered("a:b", b"\x80", 1.5, True),)),
         f.Run(1, "1", b"\x80", "auto", session=False, full_traceback=True, limits=LIMITS),
@@ -104,6 +125,10 @@ def frames_of(kind: type) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{field.name: _values(field.type) for field in fields})
 
 
+def _hint(kind: type, name: str) -> Any:
+    return get_type_hints(kind, include_extras=True)[name]
+
+
 def _values(annotation: Any) -> st.SearchStrategy[Any]:
     known: dict[Any, st.SearchStrategy[Any]] = {
         f.Number: NUMBERS, f.Name: TEXT, f.Line: st.integers(0, 2**31), str: TEXT, bytes: PAYLOADS,
@@ -121,6 +146,24 @@ def _values(annotation: Any) -> st.SearchStrategy[Any]:
         tuple[f.Remembered, ...]: st.deferred(lambda: st.tuples(frames_of(f.Remembered))),
         dict[str, f.Number]: st.dictionaries(TEXT, NUMBERS, max_size=3),
         tuple[str, ...]: st.tuples(TEXT),
+        tuple[str, ...] | None: st.none() | st.tuples(TEXT),
+        dict[f.Name, g.Act]: st.dictionaries(TEXT, st.sampled_from(get_args(g.Act)), max_size=3),
+        f.Guarding | None: st.none() | st.deferred(lambda: frames_of(f.Guarding)),
+        tuple[g.OwnRule, ...]: st.deferred(lambda: st.tuples(frames_of(g.OwnRule))),
+        g.Findings: st.deferred(lambda: st.tuples(frames_of(g.Found))),
+        f.Scoring | None: st.none() | st.deferred(lambda: frames_of(f.Scoring)),
+        tuple[sf.OwnAnalyzer, ...]: st.deferred(lambda: st.tuples(frames_of(sf.OwnAnalyzer))),
+        score.Points: st.integers(0, 100),
+        score.Place: st.integers(1, 2**31),
+        Graded | None: st.none() | st.deferred(lambda: frames_of(Graded)),
+        Features | None: st.none() | st.deferred(lambda: frames_of(Features)),
+        _hint(Features, "calls"): st.deferred(lambda: st.tuples(frames_of(ToolCall))),
+        _hint(Features, "fields"): st.deferred(lambda: st.tuples(frames_of(FieldRead))),
+        _hint(Graded, "signals"): st.deferred(lambda: st.tuples(frames_of(Signal))),
+        _hint(ToolCall, "arguments"): st.deferred(lambda: st.tuples(frames_of(Argument))),
+        _hint(ToolCall, "sources"): st.tuples(st.integers(0, score.MOST_CALLS - 1)),
+        str | bool | float | None: st.none() | TEXT | st.booleans() | st.floats(allow_nan=False),
+        get_type_hints(g.Checked, include_extras=True)["reasons"]: st.just(()),
         dict[int, i.Value | i.Error]: st.dictionaries(
             NUMBERS, st.builds(i.Value, PAYLOADS) | st.builds(i.Error, TEXT, TEXT), max_size=3
         ),

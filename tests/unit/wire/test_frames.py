@@ -94,6 +94,8 @@ def test_shapes_of_every_kind_reach_the_parent() -> None:
         monty_binary="/m",
         memory=2**20,
         validation=None,
+        guard=None,
+        scoring=None,
     )
     assert f.decode_host_frame(encode_frame(frame)) == frame
 

@@ -88,7 +88,7 @@ def test_each_table_speaks_of_its_own_frames_and_of_all_of_them() -> None:
 
     assert spoken(HOST_SIDE) == {*HOST, *PARENT}
     assert spoken(INNER_SIDE) == {*TO_INNER, *FROM_INNER}
-    assert spoken(PARENT_SIDE) == {*HOST, f.Done, f.Failed, f.Broken}
+    assert spoken(PARENT_SIDE) == {*HOST, f.Checked, f.Scored, f.Done, f.Failed, f.Broken}
 
 
 def test_a_guest_is_only_heard_while_it_runs() -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from doublevm.engines.reading.scan import Checks, Scan
 
-_MODULES = HARMLESS_MODULES | MONTY_MODULES.keys()
+MODULES: Final = HARMLESS_MODULES | MONTY_MODULES.keys()
+"""What a program may import under `auto`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,14 @@ def uses(node: ast.Import | ast.ImportFrom) -> Iterator[Use]:
     module = "." * node.level + (node.module or "")
     for alias in node.names:
         inner = f"{module}.{alias.name}"
-        is_module = inner in _MODULES or inner in REFUSED_MODULES
+        is_module = inner in MODULES or inner in REFUSED_MODULES
         yield Use(inner) if is_module else Use(module, alias.name)
 
 
 def refusal_of(module: str) -> str:
     """Say why a module may not be imported, or nothing."""
     root = module.partition(".")[0]
-    if module in _MODULES:
+    if module in MODULES:
         return ""
     known = f"module '{module}' is not available to guest programs"
     for name in (module, root):
