@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -26,14 +27,14 @@ CALLS = "print('go')\nlook()"
 def where_vms_are() -> set[frozenset[int]]:
     found = set()
     for process in (*parent_vms(), *inner_vms()):
-        for task in (process.folder / "task").iterdir():
-            found.add(frozenset(os.sched_getaffinity(int(task.name))))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            for task in (process.folder / "task").iterdir():
+                found.add(frozenset(os.sched_getaffinity(int(task.name))))
     return found
 
 
 def together() -> bool:
-    (where, *others) = where_vms_are()
-    return not others and len(where) == 1
+    return [len(where) for where in where_vms_are()] == [1]
 
 
 @both_engines
