@@ -14,7 +14,7 @@ from doublevm.engines.base import (
     EngineStartError,
     Program,
 )
-from doublevm.engines.choice import Refusal, choose
+from doublevm.engines.choice import Choice, Reason, Refusal, choose
 from doublevm.monitor import Monitor
 from doublevm.parent.outcome import broken, done, failed, lacking, refused, stopped
 from doublevm.parent.patience import patience
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from doublevm.engines.base import Engine
-    from doublevm.engines.choice import Reason
     from doublevm.guard.program import Program as Text
     from doublevm.parent.pipe import HostPipe
     from doublevm.parent.watchdog import Watchdog
@@ -56,6 +55,8 @@ class ParentVM:
         self._session: Engine | None = None
         self._last: Engine | None = None
         """The engine of the last run, which will be that of the next one as a rule."""
+        guard = configure.guard
+        self._max_iterations = None if guard is None else guard.max_iterations
         self._no_cpython = _why_no_cpython(configure, confinement)
 
     def serve(self) -> None:
@@ -88,10 +89,16 @@ class ParentVM:
             return None, ()
         if wanted != "auto":
             return wanted, ()
-        choice = choose(tree, frozenset(self._tools))
+        choice = self._choose(tree)
         if isinstance(choice, Refusal) or choice.engine not in self._engines:
             return None, choice.reasons
         return choice.engine, choice.reasons
+
+    def _choose(self, tree: ast.Module) -> Choice | Refusal:
+        choice = choose(tree, frozenset(self._tools))
+        if isinstance(choice, Refusal) or self._max_iterations is None:
+            return choice
+        return Choice("cpython", (*choice.reasons, Reason("counting iterations", 1)))
 
     def _rest(self) -> None:
         if self._session is None and self._last is not None and not self._last.spent:
@@ -131,7 +138,7 @@ class ParentVM:
     def _engine_for(self, run: f.Run, tree: ast.Module) -> Engine | f.Failed:
         if run.engine != "auto":
             return self._session if run.session and self._session else self._engines[run.engine]
-        choice = choose(tree, frozenset(self._tools))
+        choice = self._choose(tree)
         if isinstance(choice, Refusal):
             line = choice.reasons[0].line
             return refused(run, choice.message.removeprefix(f"line {line}: "), line)
@@ -156,6 +163,7 @@ class ParentVM:
             limits.timeout,
             limits.memory,
             run.session,
+            self._max_iterations,
         )
         relay = Relay(run, self._host, self._monitor, self._watchdog, engine)
         self._host.send(f.Started(run.run, engine.name))
