@@ -14,6 +14,7 @@ from doublevm.host.handlers import Handlers
 from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.programs import check_inputs, encode_inputs
 from doublevm.host.zygote import Kind
+from doublevm.instructions import stubs
 from doublevm.levels import SecurityLevel
 from doublevm.limits import Limits
 from doublevm.policy import DoubleVM, ParentValidation
@@ -109,7 +110,9 @@ def settings(  # noqa: PLR0913 - one parameter an option
         folders=extra.folders,
         inputs=checked,
         validation=validation,
-        guard=guarding(guard, level, choice, extra.packages),
+        guard=guarding(
+            guard, level, choice, extra.packages, lambda: stubs(handlers.tools.values())
+        ),
     )
 
 

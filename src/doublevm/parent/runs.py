@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from doublevm.engines.base import Engine
     from doublevm.guard.program import Program as Text
+    from doublevm.guard.reading import Reading
     from doublevm.parent.pipe import HostPipe
+    from doublevm.parent.types import TypeCheck
     from doublevm.parent.watchdog import Watchdog
 
 
@@ -45,6 +47,7 @@ class ParentVM:
         engines: Mapping[f.EngineName, Engine],
         configure: f.Configure,
         confinement: Confinement,
+        types: TypeCheck | None = None,
     ) -> None:
         """Know the tools; no engine is started before it is needed."""
         self._host, self._watchdog, self._engines = host, watchdog, engines
@@ -52,6 +55,7 @@ class ParentVM:
         self._configure = configure
         self._monitor = _monitor(configure)
         self._reader = Reader(configure)
+        self._types = types
         self._session: Engine | None = None
         self._last: Engine | None = None
         """The engine of the last run, which will be that of the next one as a rule."""
@@ -76,10 +80,16 @@ class ParentVM:
                 self._end_session()
 
     def _check(self, check: f.Check) -> f.Checked:
-        reading = self._reader.read(check.source, check.inputs, check.timeout)
+        reading = self._read(check.source, check.inputs, check.timeout)
         engine, reasons = self._engine_of(check.engine, reading.tree)
         because = tuple(g.Because(reason.what[:LONGEST], reason.line) for reason in reasons)
         return f.Checked(check.run, found(reading), engine, because[: g.MOST_FINDINGS])
+
+    def _read(self, source: str, inputs: bytes, timeout: float) -> Reading:
+        reading = self._reader.read(source, inputs, timeout)
+        if self._types is not None:
+            self._types.apply(reading, timeout)
+        return reading
 
     def _engine_of(
         self, wanted: f.EngineChoice, tree: ast.Module | None
@@ -106,12 +116,15 @@ class ParentVM:
 
     def _run(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
         outcome = self._outcome(run)
-        if isinstance(outcome, f.Broken) or not any(e.spent for e in self._engines.values()):
+        spent = any(engine.spent for engine in self._engines.values())
+        if self._types is not None:
+            spent = spent or self._types.worker.spent
+        if isinstance(outcome, f.Broken) or not spent:
             return outcome
         return msgspec.structs.replace(outcome, spent=True)
 
     def _outcome(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
-        reading = self._reader.read(run.source, run.inputs, run.limits.timeout)
+        reading = self._read(run.source, run.inputs, run.limits.timeout)
         if reading.refusing or reading.warning:
             self._host.send(f.Read(run.run, found(reading)))
         if reading.refusing:
