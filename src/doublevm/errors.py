@@ -44,6 +44,8 @@ class ErrorCode(StrEnum):
     """A tool's exception left the program."""
     MAX_TOOL_CALLS = "MAX_TOOL_CALLS"
     """The refusal of a call beyond ``max_tool_calls`` left the program."""
+    MAX_ITERATIONS = "MAX_ITERATIONS"
+    """The loops of the program ran for more than ``Guard(max_iterations=...)``."""
     TIMEOUT = "TIMEOUT"
     """The run took longer than ``timeout``, tools and sleeping included."""
     MEMORY_LIMIT_EXCEEDED = "MEMORY_LIMIT_EXCEEDED"

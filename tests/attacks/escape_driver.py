@@ -95,6 +95,8 @@ def _run_enclave(engine: str, escapes: list[Escape], canaries: Canaries) -> None
         engine=engine,
         limits=Limits(timeout=_TIMEOUT, max_tool_calls=50),
         double_vm=DoubleVM(parent_validation=validation),
+        # It is not the wall: all of this has to hold without anybody having read the programs.
+        guard=None,
     ) as enclave:
         for escape in escapes:
             canaries.reset()
@@ -109,7 +111,12 @@ def _report_confinement(enclave: Enclave) -> None:
     uids = {uid for process in descendants() for uid in _uids(process.folder)}
     found = enclave.confinement
     assert found is not None
-    row = {"rung": found.rung.label, "missing": dict(found.missing), "uids": sorted(uids)}
+    row = {
+        "rung": found.rung.label,
+        "missing": dict(found.missing),
+        "uids": sorted(uids),
+        "guarded": bool(enclave.check("import os; ().__class__.__bases__").findings),
+    }
     sys.stdout.write(json.dumps({"id": "confinement"} | row) + "\n")
 
 

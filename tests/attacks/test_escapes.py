@@ -57,6 +57,13 @@ def test_a_harmless_twin_succeeds(reports: Reports, engine: str, twin: Twin) -> 
     assert report[twin.id]["outcome"] == "success"
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_guard_was_off(reports: Reports, engine: str) -> None:
+    batch = batch_of(next(escape for attempted, escape in RUNS if attempted == engine))
+    report = reports.report(engine, batch)
+    assert report["confinement"]["guarded"] is False, "it is not the guard that has held"
+
+
 def test_the_corpus_is_large_and_says_where_it_is_from() -> None:
     assert len(ESCAPES) >= 130
     assert len({escape.name for escape in ESCAPES}) == len(ESCAPES)

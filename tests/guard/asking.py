@@ -30,7 +30,7 @@ def reading(
     surroundings: Surroundings | None = None,
     level: SecurityLevel = SecurityLevel.SECURE,
 ) -> Reading:
-    frame = guarding(guard or Guard(), level, "cpython", ())
+    frame = guarding(guard or Guard(), level, "cpython", (), str)
     return read(source, frame, surroundings or around())
 
 

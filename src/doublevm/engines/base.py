@@ -55,6 +55,8 @@ class Program:
     memory: int
     keep: bool
     """Whether the guest is kept afterwards: a session."""
+    max_iterations: int | None = None
+    """Iterations of its loops; None for any number. Only cpython counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Done:
 class Failed:
     """The program did not end with a value."""
 
-    kind: Literal["syntax", "exception", "memory", "value"]
+    kind: Literal["syntax", "exception", "memory", "value", "iterations"]
     type: str
     message: str
     """As Python prints it: ``ValueError: too many``."""

@@ -96,7 +96,8 @@ class CPythonEngine:
         """Send the program; the process seals itself before it runs it."""
         self._emit = emit
         self._before, self._said_its_end = self._used, False
-        self._send(i.Start(program.source, program.inputs, program.tools, program.keep))
+        p = program
+        self._send(i.Start(p.source, p.inputs, p.tools, p.keep, p.max_iterations))
         return self._step()
 
     def resume(self, reply: Reply) -> Step:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Sequence
+
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 LONGEST_EXCERPT: Final = 120
 """Characters of a line that an excerpt shows at most."""
@@ -41,7 +44,7 @@ class Finding:
         Its rule is filled in with that rule's id when it is told. A node without a place, such as
         the module or the arguments of a function, is at line 1, column 1.
         """
-        return at_node("", node, source.split("\n"), message, suggestion)
+        return at_node("", node, lines_of(source), message, suggestion)
 
     def __str__(self) -> str:
         """Return one line: the place, what is wrong, what to do, and by which rule."""
@@ -66,6 +69,11 @@ def at_place(
     """Return a finding at a line and a column, both 1-based, the column in characters."""
     text = line_of(lines, line)
     return Finding(rule, line, column, excerpt(text, column), message, suggestion)
+
+
+def lines_of(source: str) -> list[str]:
+    """Return a program's lines as Python counts them; ``str.splitlines`` knows of more ends."""
+    return _LINE_END.split(source)
 
 
 def line_of(lines: Sequence[str], line: int) -> str:

@@ -8,12 +8,11 @@ from ending a VM.
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from doublevm.guard.confusables import confusables
-from doublevm.guard.findings import Finding, at_node, at_place
+from doublevm.guard.findings import Finding, at_node, at_place, lines_of
 from doublevm.guard.invisible import invisible
 from doublevm.guard.literals import literals
 from doublevm.guard.program import Program, Surroundings
@@ -46,9 +45,6 @@ RULES: Final[dict[str, Callable[[Program], Iterable[Finding]]]] = {
 }
 """The rules over the syntax tree, by the Guard's field that says what becomes of their findings."""
 
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
-"""What ends a line to Python; ``str.splitlines`` knows of more."""
-
 
 @dataclass(slots=True)
 class Reading:
@@ -79,7 +75,7 @@ class Reading:
 
 def read(source: str, guarding: Guarding | None, around: Surroundings) -> Reading:
     """Read a program; it may be run if nothing refuses it."""
-    reading = Reading(source, _LINE_END.split(source))
+    reading = Reading(source, lines_of(source))
     if guarding is not None:
         reading.add("refuse", sizes(source, reading.lines, guarding))
     reading.add("refuse", slow_to_parse(source, reading.lines))

@@ -12,7 +12,7 @@ from doublevm.wire import guard_frames as g
 from doublevm.wire.codec import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from doublevm.guard_options import Guard, GuardRule
     from doublevm.levels import SecurityLevel
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 def guarding(
-    guard: Guard | None, level: SecurityLevel, engine: EngineChoice, packages: Iterable[str]
+    guard: Guard | None,
+    level: SecurityLevel,
+    engine: EngineChoice,
+    packages: Iterable[str],
+    stubs: Callable[[], str],
 ) -> g.Guarding | None:
     """Return the settings as a frame, with the level's in place of those that are not set.
 
@@ -37,6 +41,7 @@ def guarding(
         **sizes,
         actions={name: getattr(complete, name) for name in ACTIONS},
         packages=tuple(packages),
+        stubs=stubs() if complete.type_check else None,
         rules=_rules(complete.rules),
     )
 
@@ -48,7 +53,6 @@ _COPIED = (
     "max_nodes",
     "max_literal_bytes",
     "allowed_modules",
-    "type_check",
     "max_iterations",
 )
 

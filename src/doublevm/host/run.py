@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
+from doublevm.guard.findings import at_place, lines_of
 from doublevm.host.gating import Gating
 from doublevm.host.guarding import findings_of
 from doublevm.host.scoring import NOT_ASKED
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from doublevm.audit import Outcome
     from doublevm.confinement import Confinement
+    from doublevm.guard.findings import Finding
     from doublevm.host.handlers import Handlers, Invocation
     from doublevm.host.holding import Fault
     from doublevm.host.meter import Meter
@@ -315,8 +317,16 @@ class HostRun:
             traceback=failed.traceback,
             operation=operation,
             verdict=verdict,
-            findings=findings_of(each for each in self._read if each.refuses),
+            findings=self._refusing(code, failed),
         )
+
+    def _refusing(self, code: ErrorCode, failed: f.Failed) -> tuple[Finding, ...]:
+        """Return what has refused a program: an engine's compiler finds what no parser does."""
+        refusing = findings_of(each for each in self._read if each.refuses)
+        if code is not ErrorCode.VALIDATION_ERROR or refusing:
+            return refusing
+        lines = lines_of(self._frame.source)
+        return (at_place("syntax", failed.line or 1, 1, lines, failed.message),)
 
     def _result(self, usage: f.Usage, value: Any, error: GuestError | None) -> RunResult:
         self._trail.seal(self._number)
@@ -333,6 +343,8 @@ class HostRun:
         )
         stdout, stderr = ("".join(self._printed[stream]) for stream in ("stdout", "stderr"))
         findings = findings_of(self._read)
+        refusing = () if error is None else error.findings
+        findings += tuple(each for each in refusing if each not in findings)
         return RunResult(
             value,
             error,

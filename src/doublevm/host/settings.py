@@ -15,6 +15,7 @@ from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.programs import check_inputs, encode_inputs
 from doublevm.host.scoring import scorer_of, scoring_frame
 from doublevm.host.zygote import Kind
+from doublevm.instructions import stubs
 from doublevm.levels import SecurityLevel
 from doublevm.limits import Limits
 from doublevm.policy import DoubleVM, ParentValidation
@@ -125,7 +126,9 @@ def settings(  # noqa: PLR0913 - one parameter an option
         inputs=checked,
         validation=validation,
         gather_on_one_core=gather_on_one_core,
-        guard=guarding(guard, level, choice, extra.packages),
+        guard=guarding(
+            guard, level, choice, extra.packages, lambda: stubs(handlers.tools.values())
+        ),
         scoring_gate=scoring_gate,
         scoring=scoring_frame(scoring_gate),
         scorer=scorer_of(scoring_gate),

@@ -12,6 +12,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.awaiting import awaited_calls
+from doublevm.inner.iterations import count_iterations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -25,14 +26,18 @@ BODY: Final = "__doublevm_body__"
 _SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
-def compile_program(source: str, filename: str) -> CodeType:
+def compile_program(source: str, filename: str, *, counted: bool = False) -> CodeType:
     """Return code for ``execute``; tracebacks name it ``filename``.
+
+    If it is ``counted``, each iteration calls the name ``COUNT``.
 
     Raises:
         SyntaxError: the program does not compile.
     """
     tree = ast.parse(source, filename)
     tree = _Awaiter(awaited_calls(tree)).visit(tree)
+    if counted:
+        count_iterations(tree)
     _keep_value(tree, as_return=_returns(tree))
     if _returns(tree):
         tree = _as_function(tree)

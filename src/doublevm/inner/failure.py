@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from doublevm.guest_traceback import GuestFrame, render
 from doublevm.inner.compile import BODY
+from doublevm.inner.iterations import TooManyIterations
 from doublevm.wire.frames import Usage
 from doublevm.wire.inner_frames import Ended
 
@@ -31,6 +32,8 @@ def ended(error: BaseException, sources: Mapping[str, list[str]]) -> Ended:
     text = _text(error)
     message = (f"{name}: {text}" if text else name)[:MAX_MESSAGE]
     line = frames[-1].line if frames else 0
+    if isinstance(error, TooManyIterations):
+        return Ended("iterations", "", text, line, render(frames, text), used())
     memory = isinstance(error, MemoryError)
     return Ended(
         "memory" if memory else "exception",

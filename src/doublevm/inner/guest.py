@@ -12,6 +12,7 @@ from doublevm.guest_traceback import FILENAME
 from doublevm.inner.calls import Caller, awaitable_form, guest_tools
 from doublevm.inner.compile import AWAITED, compile_program, execute
 from doublevm.inner.failure import ended, syntax_error, used, value_error
+from doublevm.inner.iterations import COUNT, counter
 from doublevm.inner.loop import GuestLoop, GuestLoopPolicy
 from doublevm.inner.output import GuestOutput
 from doublevm.wire.codec import CodecError, decode, encode
@@ -53,7 +54,10 @@ class Guest:
         self._sources[filename] = start.source.splitlines()
         names = vars(self._main)
         try:
-            code = compile_program(start.source, filename)
+            most = start.max_iterations
+            code = compile_program(start.source, filename, counted=most is not None)
+            if most is not None:
+                names[COUNT] = counter(most)
             names.update(decode(start.inputs))
         except SyntaxError as error:
             return syntax_error(error)

@@ -25,6 +25,7 @@ _KINDS: Final = {
     "exception": ErrorCode.EXECUTION_ERROR,
     "memory": ErrorCode.MEMORY_LIMIT_EXCEEDED,
     "value": ErrorCode.EXECUTION_ERROR,
+    "iterations": ErrorCode.MAX_ITERATIONS,
 }
 
 _LACKING_TYPES: Final = frozenset(

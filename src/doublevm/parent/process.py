@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from doublevm.engines.cpython import CPythonEngine
 from doublevm.engines.monty import MontyEngine
+from doublevm.engines.monty_types import MontyTypes
 from doublevm.engines.template import fork_template
 from doublevm.jail.identity import forbid_inspection, lower_priority
 from doublevm.jail.rlimits import memory_in_use
 from doublevm.jail.seal import confine_for_start, enter_namespaces, seal_parent, take_files_away
 from doublevm.parent.pipe import HostGoneError, HostPipe
 from doublevm.parent.runs import ParentVM
+from doublevm.parent.types import TypeCheck
 from doublevm.parent.watchdog import Watchdog
 from doublevm.wire.frames import VERSION, Configure, FrameError, Ready, Unconfined
 
@@ -70,8 +72,10 @@ def _serve(
         if template is not None:
             engines["cpython"] = CPythonEngine(template)
         watchdog = Watchdog(host.read_fd)
-        parent = ParentVM(host, watchdog, engines, configure, confinement)
-        _begin(monty, watchdog, confinement)
+        types = _types(configure, watchdog)
+        parent = ParentVM(host, watchdog, engines, configure, confinement, types)
+        workers = [monty, types.worker if types else None]
+        _begin([worker for worker in workers if worker is not None], watchdog, confinement)
     except OSError as error:
         host.send(Unconfined(str(error)))
         return
@@ -81,6 +85,8 @@ def _serve(
     finally:
         for engine in engines.values():
             engine.close()
+        if types is not None:
+            types.worker.close()
 
 
 def _monty(configure: Configure, confinement: Confinement) -> MontyEngine | None:
@@ -91,7 +97,16 @@ def _monty(configure: Configure, confinement: Confinement) -> MontyEngine | None
     return MontyEngine(configure.monty_binary, configure.memory)
 
 
-def _begin(monty: MontyEngine | None, watchdog: Watchdog, confinement: Confinement) -> None:
+def _types(configure: Configure, watchdog: Watchdog) -> TypeCheck | None:
+    """Make the type checker, if types are to be checked."""
+    guard = configure.guard
+    if guard is None or guard.stubs is None:
+        return None
+    worker = MontyTypes(configure.monty_binary, configure.memory)
+    return TypeCheck(worker, guard.stubs, watchdog)
+
+
+def _begin(workers: list[MontyEngine], watchdog: Watchdog, confinement: Confinement) -> None:
     """Start every process and thread, and seal this one.
 
     Raises:
@@ -99,9 +114,9 @@ def _begin(monty: MontyEngine | None, watchdog: Watchdog, confinement: Confineme
     """
     mechanisms, before = confinement.in_force, memory_in_use()
     swap_root = enter_namespaces(mechanisms)
-    confine_for_start(mechanisms, [monty.program] if monty and monty.program else [])
-    if monty is not None:
-        monty.begin()
+    confine_for_start(mechanisms, [worker.program for worker in workers if worker.program])
+    for worker in workers:
+        worker.begin()
     take_files_away(mechanisms, swap_root)
     watchdog.start()
     seal_parent(mechanisms, before)

@@ -14,7 +14,7 @@ from doublevm.engines.base import (
     EngineStartError,
     Program,
 )
-from doublevm.engines.choice import Refusal, choose
+from doublevm.engines.choice import Choice, Reason, Refusal, choose
 from doublevm.monitor import Monitor
 from doublevm.parent.grading import Grader
 from doublevm.parent.outcome import (
@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from doublevm.engines.base import Engine
-    from doublevm.engines.choice import Reason
     from doublevm.guard.program import Program as Text
+    from doublevm.guard.reading import Reading
     from doublevm.parent.pipe import HostPipe
+    from doublevm.parent.types import TypeCheck
     from doublevm.parent.watchdog import Watchdog
 
 
@@ -55,6 +56,7 @@ class ParentVM:
         engines: Mapping[f.EngineName, Engine],
         configure: f.Configure,
         confinement: Confinement,
+        types: TypeCheck | None = None,
     ) -> None:
         """Know the tools; no engine is started before it is needed."""
         self._host, self._watchdog, self._engines = host, watchdog, engines
@@ -63,9 +65,12 @@ class ParentVM:
         self._monitor = _monitor(configure)
         self._reader = Reader(configure)
         self._grader = Grader(configure)
+        self._types = types
         self._session: Engine | None = None
         self._last: Engine | None = None
         """The engine of the last run, which will be that of the next one as a rule."""
+        guard = configure.guard
+        self._max_iterations = None if guard is None else guard.max_iterations
         self._no_cpython = _why_no_cpython(configure, confinement)
 
     def serve(self) -> None:
@@ -85,13 +90,19 @@ class ParentVM:
                 self._end_session()
 
     def _check(self, check: f.Check) -> f.Checked:
-        reading = self._reader.read(check.source, check.inputs, check.timeout)
+        reading = self._read(check.source, check.inputs, check.timeout)
         engine, reasons = self._engine_of(check.engine, reading.tree)
         because = tuple(g.Because(reason.what[:LONGEST], reason.line) for reason in reasons)
         graded = None
         if reading.tree is not None and not reading.refusing and self._configure.scoring:
             graded = self._grader.grade(check.source, reading.tree, check.timeout)
         return f.Checked(check.run, found(reading), engine, because[: g.MOST_FINDINGS], graded)
+
+    def _read(self, source: str, inputs: bytes, timeout: float) -> Reading:
+        reading = self._reader.read(source, inputs, timeout)
+        if self._types is not None:
+            self._types.apply(reading, timeout)
+        return reading
 
     def _engine_of(
         self, wanted: f.EngineChoice, tree: ast.Module | None
@@ -101,10 +112,16 @@ class ParentVM:
             return None, ()
         if wanted != "auto":
             return wanted, ()
-        choice = choose(tree, frozenset(self._tools))
+        choice = self._choose(tree)
         if isinstance(choice, Refusal) or choice.engine not in self._engines:
             return None, choice.reasons
         return choice.engine, choice.reasons
+
+    def _choose(self, tree: ast.Module) -> Choice | Refusal:
+        choice = choose(tree, frozenset(self._tools))
+        if isinstance(choice, Refusal) or self._max_iterations is None:
+            return choice
+        return Choice("cpython", (*choice.reasons, Reason("counting iterations", 1)))
 
     def _rest(self) -> None:
         if self._session is None and self._last is not None and not self._last.spent:
@@ -112,12 +129,15 @@ class ParentVM:
 
     def _run(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
         outcome = self._outcome(run)
-        if isinstance(outcome, f.Broken) or not any(e.spent for e in self._engines.values()):
+        spent = any(engine.spent for engine in self._engines.values())
+        if self._types is not None:
+            spent = spent or self._types.worker.spent
+        if isinstance(outcome, f.Broken) or not spent:
             return outcome
         return msgspec.structs.replace(outcome, spent=True)
 
     def _outcome(self, run: f.Run) -> f.Done | f.Failed | f.Broken:
-        reading = self._reader.read(run.source, run.inputs, run.limits.timeout)
+        reading = self._read(run.source, run.inputs, run.limits.timeout)
         if reading.refusing or reading.warning:
             self._host.send(f.Read(run.run, found(reading)))
         if reading.refusing:
@@ -152,7 +172,7 @@ class ParentVM:
     def _engine_for(self, run: f.Run, tree: ast.Module) -> Engine | f.Failed:
         if run.engine != "auto":
             return self._session if run.session and self._session else self._engines[run.engine]
-        choice = choose(tree, frozenset(self._tools))
+        choice = self._choose(tree)
         if isinstance(choice, Refusal):
             line = choice.reasons[0].line
             return refused(run, choice.message.removeprefix(f"line {line}: "), line)
@@ -177,6 +197,7 @@ class ParentVM:
             limits.timeout,
             limits.memory,
             run.session,
+            self._max_iterations,
         )
         relay = Relay(run, self._host, self._monitor, self._watchdog, engine)
         self._host.send(f.Started(run.run, engine.name))

@@ -38,7 +38,8 @@ class Guarding(Frame, frozen=True, kw_only=True):
     """None: those that ``auto`` lets a program import."""
     packages: tuple[str, ...]
     """What the host has put into the cpython engine."""
-    type_check: bool
+    stubs: str | None
+    """The tools' declarations, to check types against; None if types are not checked."""
     max_iterations: Number | None
     rules: tuple[OwnRule, ...]
 

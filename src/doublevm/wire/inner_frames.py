@@ -21,6 +21,8 @@ class Start(Frame, frozen=True, tag="start"):
     tools: tuple[str, ...]
     keep: bool
     """Whether another Start will follow: a session."""
+    max_iterations: Number | None = None
+    """Iterations of the program's loops that are counted out; None for no counting."""
 
 
 class Value(Frame, frozen=True, tag="value"):
@@ -88,7 +90,7 @@ class Finished(Frame, frozen=True, tag="finished"):
 class Ended(Frame, frozen=True, tag="ended"):
     """An exception left the program, or it does not compile, or its value cannot cross."""
 
-    kind: Literal["syntax", "exception", "memory", "value"]
+    kind: Literal["syntax", "exception", "memory", "value", "iterations"]
     type_name: Name
     message: str
     line: Line
