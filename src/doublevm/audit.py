@@ -68,16 +68,13 @@ class AuditRecord:
         return self.ended(self.outcome, self.duration, previous_hash, encoded)
 
     def ended(
-        self, outcome: Outcome, duration: float, previous_hash: str = "", encoded: bytes = b""
+        self, outcome: Outcome, duration: float, previous_hash: str, encoded: bytes
     ) -> AuditRecord:
-        """Return the record with what became of the operation; sealed, if ``previous_hash`` says.
+        """Return the record with what became of the operation, sealed.
 
         ``encoded`` is the encoding of its arguments. Written out, as ``dataclasses.replace`` takes
         five times as long, for every call of a tool.
         """
-        hashed = ""
-        if previous_hash:
-            hashed = _digest(self, outcome, duration, previous_hash, encoded)
         return AuditRecord(
             self.number,
             self.run,
@@ -88,7 +85,7 @@ class AuditRecord:
             outcome,
             duration,
             previous_hash,
-            hashed,
+            _digest(self, outcome, duration, previous_hash, encoded),
         )
 
     def to_json(self) -> str:
