@@ -10,14 +10,15 @@ BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
 CACHES   := .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
-# What decides whether an operation is let through, and the tests of just that.
+# What decides whether a program is run and an operation let through, and the tests of just that.
 JUDGING  := src/doublevm/barriers/*,src/doublevm/wire/*
 JUDGING  := $(JUDGING),src/doublevm/monitor.py,src/doublevm/history.py,src/doublevm/state.py
 JUDGING  := $(JUDGING),src/doublevm/policy.py,src/doublevm/levels.py,src/doublevm/audit.py
 JUDGING  := $(JUDGING),src/doublevm/callables.py,src/doublevm/guard_options.py
+JUDGING  := $(JUDGING),src/doublevm/guard/*,src/doublevm/guard/rules/*
 JUDGING  := $(JUDGING),src/doublevm/operation.py,src/doublevm/verdict.py
-JUDGING_TESTS := tests/barriers tests/monitor tests/unit/wire tests/unit/test_bind.py \
-    tests/unit/test_exceptions.py
+JUDGING_TESTS := tests/barriers tests/monitor tests/guard tests/unit/wire \
+    tests/unit/test_bind.py tests/unit/test_exceptions.py
 # What says the same on every version of Python: it is about our own code alone, or the kernel's.
 ONCE := $(JUDGING_TESTS) tests/fuzz tests/attacks/test_native_probes.py
 
@@ -94,7 +95,7 @@ soak: setup ## 1,000 runs of good and bad guests; 100,000 runs over a pool, sync
 	@DOUBLEVM_SOAK_RUNS=1000 DOUBLEVM_POOL_SOAK_RUNS=$(RUNS) \
 	    $(BIN)/python -m pytest --quiet --timeout 14400 tests/soak
 
-# SEED=… and TARGET=guest|parent|bytes narrow it down; REPLAY=build/fuzz/….json runs one case again.
+# SEED=… and TARGET=guest|parent|bytes|source narrow it down; REPLAY=build/fuzz/….json runs one case again.
 # ATHERIS=1: libFuzzer looks at what it reaches, for ever; another number ends it after so many runs.
 fuzz: $(if $(ATHERIS),build/atheris/.ready,setup) ## a million hostile frames to the parent VM and to the host (FRAMES=…); some minutes
 	$(call step,fuzz)
@@ -116,6 +117,7 @@ bench: build/bench/.ready build/bench-3.13/.ready ## what doublevm costs, beside
 	$(call step,benchmarks)
 	@build/bench/bin/python -m benchmarks --json build/bench/results.json $(OPTIONS)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.judging)
+	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.guard)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.jail)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker --engine cpython)
