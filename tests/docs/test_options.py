@@ -1,4 +1,4 @@
-"""Every option of the double VM and of the pool has a heading of its own on some page."""
+"""Every option of the double VM, the pool and the guard has a heading of its own on some page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import re
 
 import pytest
 
-from doublevm import DoubleVM, ParentValidation, SecurityLevel, SuspiciousPattern
+from doublevm import (
+    DoubleVM,
+    Guard,
+    GuardRule,
+    ParentValidation,
+    SecurityLevel,
+    SuspiciousPattern,
+)
 from doublevm.pool_limits import PoolLimits
 from tests.docs.pages import PAGES, ROOT
 
@@ -19,7 +26,7 @@ HEADINGS = {
 
 OPTIONS = [
     field.name
-    for kind in (DoubleVM, ParentValidation, SuspiciousPattern, PoolLimits)
+    for kind in (DoubleVM, ParentValidation, SuspiciousPattern, PoolLimits, Guard, GuardRule)
     for field in dataclasses.fields(kind)
 ]
 
