@@ -10,16 +10,17 @@ BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
 CACHES   := .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
-# What decides whether an operation is let through, and the tests of just that.
+# What decides whether a program is run and an operation let through, and the tests of just that.
 JUDGING  := src/doublevm/barriers/*,src/doublevm/wire/*
 JUDGING  := $(JUDGING),src/doublevm/monitor.py,src/doublevm/history.py,src/doublevm/state.py
 JUDGING  := $(JUDGING),src/doublevm/policy.py,src/doublevm/levels.py,src/doublevm/audit.py
 JUDGING  := $(JUDGING),src/doublevm/callables.py,src/doublevm/guard_options.py
+JUDGING  := $(JUDGING),src/doublevm/guard/*,src/doublevm/guard/rules/*
 JUDGING  := $(JUDGING),src/doublevm/operation.py,src/doublevm/verdict.py
 JUDGING  := $(JUDGING),src/doublevm/guard/scoring/*,src/doublevm/score.py
 JUDGING  := $(JUDGING),src/doublevm/scoring_options.py
-JUDGING_TESTS := tests/barriers tests/monitor tests/unit/wire tests/unit/test_bind.py \
-    tests/unit/test_exceptions.py
+JUDGING_TESTS := tests/barriers tests/monitor tests/guard tests/scoring tests/unit/wire \
+    tests/unit/test_bind.py tests/unit/test_exceptions.py
 # What says the same on every version of Python: it is about our own code alone, or the kernel's.
 ONCE := $(JUDGING_TESTS) tests/fuzz tests/attacks/test_native_probes.py
 
@@ -62,7 +63,7 @@ demo: setup ## run the example: a real task, a hostile program, a refused one
 
 test: check coverage ## every check and every test
 	@# What coverage has run is not run again.
-	@$(MAKE) --no-print-directory pytest WITHOUT='$(JUDGING_TESTS) tests/scoring'
+	@$(MAKE) --no-print-directory pytest WITHOUT='$(JUDGING_TESTS)'
 	@$(MAKE) --no-print-directory pytest-3.13 WITHOUT='$(ONCE)'
 
 check: setup ## the static checks: ruff, mypy, import-linter
@@ -76,8 +77,7 @@ check: setup ## the static checks: ruff, mypy, import-linter
 
 coverage: setup ## the judging core's own tests must reach every line and branch of it
 	$(call step,coverage of the judging core)
-	@$(BIN)/python -m pytest --quiet --numprocesses 4 --cov --cov-report= $(JUDGING_TESTS) \
-	    tests/scoring
+	@$(BIN)/python -m pytest --quiet --numprocesses 4 --cov --cov-report= $(JUDGING_TESTS)
 	@$(BIN)/python -m coverage report --include '$(JUDGING)' --fail-under 100
 
 # Much of the tests' time is waiting for timeouts: four at a time also suit two cores.
@@ -97,7 +97,7 @@ soak: setup ## 1,000 runs of good and bad guests; 100,000 runs over a pool, sync
 	@DOUBLEVM_SOAK_RUNS=1000 DOUBLEVM_POOL_SOAK_RUNS=$(RUNS) \
 	    $(BIN)/python -m pytest --quiet --timeout 14400 tests/soak
 
-# SEED=… and TARGET=guest|parent|bytes narrow it down; REPLAY=build/fuzz/….json runs one case again.
+# SEED=… and TARGET=guest|parent|bytes|source narrow it down; REPLAY=build/fuzz/….json runs one case again.
 # ATHERIS=1: libFuzzer looks at what it reaches, for ever; another number ends it after so many runs.
 fuzz: $(if $(ATHERIS),build/atheris/.ready,setup) ## a million hostile frames to the parent VM and to the host (FRAMES=…); some minutes
 	$(call step,fuzz)

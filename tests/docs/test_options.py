@@ -1,4 +1,4 @@
-"""Every option of the double VM and of the pool has a heading of its own on some page."""
+"""Every option of the double VM, the pool and the guard has a heading of its own on some page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 from doublevm import (
     Analyzer,
     DoubleVM,
+    Guard,
+    GuardRule,
     HttpScorer,
     ParentValidation,
     ScoringGate,
@@ -30,6 +32,8 @@ KINDS = (
     ParentValidation,
     SuspiciousPattern,
     PoolLimits,
+    Guard,
+    GuardRule,
     ScoringGate,
     Analyzer,
     HttpScorer,

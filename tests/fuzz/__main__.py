@@ -8,8 +8,9 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import get_args
 
-from tests.fuzz.case import Case
+from tests.fuzz.case import Case, Target
 from tests.fuzz.fuzz import Campaign, FindingError, checked, resident, smallest
 
 FOLDER = Path("build/fuzz")
@@ -22,7 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--frames", type=int, default=1_000_000, help="how many at least")
     parser.add_argument("--seed", type=int, help="of an earlier campaign; a new one otherwise")
-    parser.add_argument("--target", choices=("guest", "parent", "bytes"), help="this one alone")
+    parser.add_argument("--target", choices=get_args(Target), help="this one alone")
     parser.add_argument("--replay", type=Path, help="run the case that this file has, and no other")
     options = parser.parse_args()
     if options.replay is not None:

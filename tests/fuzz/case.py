@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-Target = Literal["guest", "parent", "bytes"]
+Target = Literal["guest", "parent", "bytes", "source"]
 """``guest``: an inner VM lies to the parent VM. ``parent``: a parent VM lies to the host.
-``bytes``: the decoders get bytes, with nobody behind them."""
+``bytes``: the decoders get bytes, with nobody behind them. ``source``: a program is read."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from doublevm.wire.framing import MAX_FRAME_BYTES
 from tests.fuzz import disturb
 from tests.fuzz.case import Case, Chunk, Target
 from tests.fuzz.payloads import FITTING, arguments, payload
+from tests.fuzz.sources import sources
 from tests.fuzz.targets import RUNS_PER_LIFE
 from tests.fuzz.tools import PROFILES
 from tests.unit.wire.every_frame import EXAMPLES
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 USAGE: Final = f.Usage(0.25, 4096)
-_MIX: Final[tuple[Target, ...]] = ("guest", "guest", "parent", "parent", "bytes")
+_MIX: Final[tuple[Target, ...]] = ("guest", "guest", "parent", "parent", "bytes", "source")
 _CODES: Final = ("EXECUTION_ERROR", "OPERATION_DENIED", "TOOL_ERROR", "NO_CODE", "")
 
 
@@ -30,7 +31,7 @@ def new_case(seed: int, number: int, target: Target | None = None) -> Case:
     random = Random(f"{seed}/{number}/{target}")  # noqa: S311 - it has to be repeatable
     who: Target = random.choice(_MIX) if target is None else target
     session = random.random() < 0.2
-    make = {"guest": _guest, "parent": _parent, "bytes": _bytes}[who]
+    make = {"guest": _guest, "parent": _parent, "bytes": _bytes, "source": _source}[who]
     count = random.choice((1, 1, 2, 3))
     lives = tuple(_life(random, list(make(random, session))) for _ in range(count))
     return Case(who, random.randrange(PROFILES), session, lives)
@@ -135,6 +136,15 @@ def _told_at_the_end(random: Random, run: int) -> bytes:
         return encode_frame(f.Failed(run, code, text, usage, text[:99], 3, text, call))
     value = payload(random) if random.random() < 0.3 else encode({"a": 1})
     return encode_frame(f.Done(run, value, usage, spent=random.random() < 0.1))
+
+
+# --- programs ---------------------------------------------------------------------------------
+
+
+def _source(random: Random, session: bool) -> Iterator[bytes]:  # noqa: FBT001
+    del session
+    for source in sources(random):
+        yield source.encode("utf-8", "surrogatepass")
 
 
 # --- bytes for nobody -------------------------------------------------------------------------

@@ -6,9 +6,14 @@ import contextlib
 import itertools
 from typing import TYPE_CHECKING, Final
 
-from doublevm import VMError
+from doublevm import Guard, SecurityLevel, VMError
 from doublevm.audit import AuditRecord, verify
+from doublevm.engines.choice import choose
+from doublevm.guard.program import Surroundings
+from doublevm.guard.reading import read
 from doublevm.host import confinement
+from doublevm.host.guarding import guarding
+from doublevm.parent.reading import found
 from doublevm.wire import frames as f
 from doublevm.wire import inner_frames as i
 from doublevm.wire import template_frames as t
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from tests.fuzz.case import Case, Chunk
 
 RUNS_PER_LIFE: Final = 4
+AROUND: Final = Surroundings(tools=("users:list", "x"), roots=frozenset(("users", "x")))
 DECODERS: Final = (
     f.decode_host_frame,
     f.decode_parent_frame,
@@ -95,10 +101,33 @@ def attack_decoders(case: Case) -> int:
     return frames
 
 
+def attack_reader(case: Case) -> int:
+    """Read programs: each has findings with places and can be told, or may be run."""
+    levels = (SecurityLevel.SECURE, SecurityLevel.STANDARD, None)
+    level = levels[case.profile]
+    settings = None if level is None else guarding(Guard(), level, "auto", (), str)
+    programs = 0
+    for chunk in itertools.chain(*case.lives):
+        source = chunk.data[HEADER_BYTES:].decode("utf-8", "replace")
+        reading = read(source, settings, AROUND)
+        programs += 1
+        for finding in (*reading.refusing, *reading.warning):
+            assert 1 <= finding.line <= len(reading.lines)
+            assert finding.column >= 1
+            assert finding.message
+        told = f.Read(1, found(reading))
+        assert f.decode_parent_frame(f.encode_frame(told)) == told
+        assert reading.refusing or reading.program is not None
+        if reading.program is not None:
+            choose(reading.program.tree)
+    return programs
+
+
 _ATTACKS: Final[dict[str, Callable[[Case], int]]] = {
     "guest": attack_parent_vm,
     "parent": attack_host,
     "bytes": attack_decoders,
+    "source": attack_reader,
 }
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tests.fuzz.case import Target
 
 EXAMPLES, FRAMES = 60, 300
-"""So many seeds for each target, and so many frames from each at least: 54,000 in all."""
+"""So many seeds for each target, and so many frames from each at least: 72,000 in all."""
 
-TARGETS = pytest.mark.parametrize("target", ["guest", "parent", "bytes"])
+TARGETS = pytest.mark.parametrize("target", ["guest", "parent", "bytes", "source"])
 
 
 @TARGETS
@@ -91,6 +91,11 @@ def test_it_finds_an_exception_that_may_not_come_out(monkeypatch: pytest.MonkeyP
     assert sum(map(len, small.lives)) <= sum(map(len, found.case.lives))
     with pytest.raises(FindingError):
         checked(small)
+
+
+def test_it_finds_a_reader_that_does_not_expect_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doublevm.guard.reading.TooLarge", ZeroDivisionError)
+    assert type(finding("source").__cause__).__name__ == "TooLarge"
 
 
 def test_an_honest_parent_vm_goes_through() -> None:

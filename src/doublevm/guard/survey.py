@@ -33,6 +33,10 @@ _fields: Final[dict[type[ast.AST], tuple[str, ...]]] = {
 }
 
 
+_BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields with statements, or with what has such fields; a definition is nowhere else."""
+
+
 class TooLarge(Exception):  # noqa: N818 - it says what a program is
     """The tree is deeper, or has more nodes, than is read."""
 
@@ -93,7 +97,8 @@ class Survey:
             depth += isinstance(node, functions)
             if depth > MAX_FUNCTIONS:
                 raise TooLarge("functions", node)
-            todo += [(child, depth) for child in ast.iter_child_nodes(node)]
+            for name in _BLOCKS:
+                todo += [(child, depth) for child in getattr(node, name, ())]
 
     def of(self, *kinds: type[Node]) -> Iterator[Node]:
         """Yield the nodes of these types, each type's from the outside inwards."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -42,10 +43,14 @@ class Reader:
     def read(self, source: str, inputs: bytes, timeout: float) -> Reading:
         """Read a program that starts with these inputs, encoded, within ``timeout`` seconds."""
         around = replace(self._around, inputs=frozenset(decode(inputs)), earlier=self.earlier)
+        # A syntax tree has no cycles, and looking for some takes as long as the reading.
+        gc.disable()
         try:
             reading = patience(lambda: read(source, self._guarding, around), timeout)
         except TooSlowError:
             return unread(source, f"reading the program took longer than {timeout:g} s")
+        finally:
+            gc.enable()
         assert isinstance(reading, Reading)
         if reading.tree is not None:
             for rule in self._own:
