@@ -17,8 +17,8 @@ DETECT_SECONDS: Final = 0.5
 pair."""
 
 
-def patience(ask: Callable[[], object], seconds: float = DETECT_SECONDS) -> object:
-    """Return the answer of ``ask``, which may take so many seconds.
+def patience(ask: Callable[[], object], seconds: float | None = None) -> object:
+    """Return the answer of ``ask``, which may take so many seconds, or DETECT_SECONDS.
 
     Raises:
         TooSlowError: within ``ask``, when it takes too long; repeated, should it be caught there.
@@ -31,7 +31,7 @@ def patience(ask: Callable[[], object], seconds: float = DETECT_SECONDS) -> obje
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds, DETECT_SECONDS / 10)
+        signal.setitimer(signal.ITIMER_REAL, seconds or DETECT_SECONDS, DETECT_SECONDS / 10)
         return ask()
     finally:
         # INVARIANT: nothing but ``ask`` is interrupted. Python runs signal handlers at calls and
