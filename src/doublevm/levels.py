@@ -35,6 +35,8 @@ class LevelSettings:
     """What a program may contain, likewise."""
     full_traceback: bool
     """Whether results carry the guest's full traceback, or only message and line."""
+    frozen_clocks: bool
+    """Whether guests on monty see the time of their run's start, for as long as they run."""
     auto_may_use_cpython: bool
     """Whether ``engine="auto"`` may move a program to the cpython engine."""
     weakest: Mapping[EngineName, Rung]
@@ -124,6 +126,7 @@ def _settings(
     monty: Rung,
     *,
     traceback: bool = True,
+    frozen_clocks: bool = False,
     auto_cpython: bool = True,
 ) -> LevelSettings:
     # cpython is confined by the operating system alone, so limits are never enough for it.
@@ -133,6 +136,7 @@ def _settings(
         pool=pool,
         guard=guard,
         full_traceback=traceback,
+        frozen_clocks=frozen_clocks,
         auto_may_use_cpython=auto_cpython,
         weakest=MappingProxyType(weakest),
     )
@@ -147,6 +151,7 @@ _SETTINGS: Final = {
         _guard((64 * KIB, 2000, 60, 10_000, 16 * KIB), "rrrrrrrrr", STRICT_MODULES),
         Rung.FULL,
         traceback=False,
+        frozen_clocks=True,
         auto_cpython=False,
     ),
     SecurityLevel.SECURE: _settings(

@@ -32,7 +32,7 @@ def expected() -> dict[str, list[str]]:
             for field in fields(part):
                 if field.name not in {"rules", "allowed_modules"}:
                     found.setdefault(field.name, []).append(str(getattr(part, field.name)))
-        for name in ("auto_may_use_cpython", "full_traceback"):
+        for name in ("auto_may_use_cpython", "full_traceback", "frozen_clocks"):
             found.setdefault(name, []).append(str(getattr(settings, name)))
         for engine, rung in settings.weakest.items():
             found.setdefault(f"weakest confinement, {engine}", []).append(rung.label)

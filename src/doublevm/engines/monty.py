@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from doublevm.awaiting import awaited_calls
@@ -61,13 +62,15 @@ class MontyEngine:
 
     name: Final = "monty"
 
-    def __init__(self, binary: str | None, memory: int) -> None:
+    def __init__(self, binary: str | None, memory: int, *, frozen_clock: bool = False) -> None:
         """Load the client library; start nothing yet.
 
         Args:
             binary: the worker's path, if it was found.
             memory: bytes that its guests may take.
+            frozen_clock: whether the time stands still for a guest.
         """
+        self._frozen_clock = frozen_clock
         self._memory = memory
         import pydantic_monty  # noqa: PLC0415 - 15 ms that cpython runs need not pay
 
@@ -133,6 +136,9 @@ class MontyEngine:
 
     def _check_out(self, memory: int, timeout: float) -> None:
         assert self._pool is not None
+        policy: pydantic_monty.OSPolicy = {"sleep": "call_host"}
+        if self._frozen_clock:
+            policy["datetime"] = datetime.now(UTC)
         session = self._pool.checkout(
             script_name="program",
             limits={
@@ -140,7 +146,7 @@ class MontyEngine:
                 "max_suspensions": MAX_SUSPENSIONS,
                 "max_feed_duration_secs": timeout + BACKSTOP_SECONDS,
             },
-            os_policy={"sleep": "call_host"},
+            os_policy=policy,
         )
         self._session = session.__enter__()
         self._awaited: dict[str, frozenset[int]] = {}

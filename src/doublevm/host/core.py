@@ -208,6 +208,7 @@ class EnclaveCore:
             engines={name: cast("Any", rung.value) for name, rung in config.engines.items()},
             monty_binary=monty_binary(),
             memory=config.run_limits.memory,
+            frozen_clocks=config.level.settings.frozen_clocks,
             validation=config.validation,
             guard=config.guard,
             scoring=config.scoring,

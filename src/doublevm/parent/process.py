@@ -94,7 +94,9 @@ def _monty(configure: Configure, confinement: Confinement) -> MontyEngine | None
     weakest = configure.engines.get("monty")
     if weakest is None or confinement.rung < weakest:
         return None
-    return MontyEngine(configure.monty_binary, configure.memory)
+    return MontyEngine(
+        configure.monty_binary, configure.memory, frozen_clock=configure.frozen_clocks
+    )
 
 
 def _types(configure: Configure, watchdog: Watchdog) -> TypeCheck | None:

@@ -89,6 +89,8 @@ class Configure(Frame, frozen=True, tag="configure", kw_only=True):
     """Where the monty worker is installed."""
     memory: Number
     """Bytes that a guest may take: what runs say again, for what has to be set before the first."""
+    frozen_clocks: bool
+    """Whether guests on monty see the time of their run's start, for as long as they run."""
     validation: Validation | None
     """What is judged; None if judging is switched off."""
     guard: Guarding | None

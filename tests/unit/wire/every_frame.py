@@ -53,6 +53,7 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
             engines={"monty": 1, "cpython": 3},
             monty_binary=None,
             memory=2**20,
+            frozen_clocks=False,
             validation=None,
             guard=None,
             scoring=None,

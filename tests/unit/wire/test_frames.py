@@ -93,6 +93,7 @@ def test_shapes_of_every_kind_reach_the_parent() -> None:
         engines={"monty": 1},
         monty_binary="/m",
         memory=2**20,
+        frozen_clocks=False,
         validation=None,
         guard=None,
         scoring=None,
