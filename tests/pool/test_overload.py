@@ -68,7 +68,8 @@ def test_ten_times_what_it_can_take(open_pool: Opens) -> None:
         assert [answer.result() for answer in answers if answer.done()] == ["full"] * 54
         stats = pool.stats
         assert (stats.queued, dict(stats.refused)) == (4, {"full": 54})
-        assert len(parent_vms()) <= 2
+        # Those that run are held; another test's pair may still be on its way out.
+        assert wait_until(lambda: len(parent_vms()) <= 2)
         gate.open.set()
         numbers = [answer.result() for answer in answers]
     assert [number for number in numbers if number != "full"] == sorted(gate.came)
