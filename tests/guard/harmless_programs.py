@@ -6,6 +6,7 @@ programs of the examples.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ def _over_tools() -> Iterator[Harmless]:
 def _examples() -> Iterator[Harmless]:
     for path in sorted(ROOT.glob("examples/*/program.py")):
         tools = path.with_name("tools.py").read_text(encoding="utf-8")
-        names = (line[4:].partition("(")[0] for line in tools.split("\n") if line[:4] == "def ")
+        names = re.findall(r"^(?:async )?def (\w+)\(", tools, re.MULTILINE)
         yield Harmless(path.parent.name, path.read_text(encoding="utf-8"), tuple(names))
 
 
