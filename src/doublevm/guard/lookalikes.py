@@ -1,7 +1,7 @@
 """Letters that look like a letter of plain ASCII.
 
-Source: Unicode Technical Standard #39, ``confusables.txt``: its rows of one letter whose prototype
-is one letter of ASCII, for the scripts in which whole words can be written that way. What Python
+A selection by hand, in the manner of ``confusables.txt`` of Unicode Technical Standard #39 and much
+shorter: single letters, of the scripts in which whole words can be written that way. What Python
 itself takes for another letter (NFKC) is not here.
 """
 
