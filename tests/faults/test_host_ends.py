@@ -54,7 +54,9 @@ def test_killed(driver: str, engine: str, state: str) -> None:
         # A cpython guest ends with its run; its template, or a monty worker, waits for the next.
         guest = engine == "cpython" and state != "idle"
         assert len(vms) in ((3,) if guest else (2, 3))  # the next guest may be there already
-        assert all(is_alive(vm.pid) for vm in vms)
+        # An idle pair's last guest may still be on its way out.
+        staying = [vm for vm in vms if state != "idle" or not vm.is_inner_vm or engine == "monty"]
+        assert all(is_alive(vm.pid) for vm in staying)
         process.kill()
         assert all_end(vms), [vm for vm in vms if is_alive(vm.pid)]
 

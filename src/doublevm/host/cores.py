@@ -13,6 +13,7 @@ import contextlib
 import os
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 COMPUTES_SECONDS: Final = 0.02
 """A guest that nothing was heard of for so long computes, or sleeps. Looked for again after twice
 the time, and so on: it is noticed after about as long as it has run, and others cost nothing."""
+
+
+_CHILDREN: Final = "/proc/thread-self/children"
+"""Not every kernel tells of a thread's children, and without them not all of a pair is found."""
 
 
 class Cores:
@@ -51,7 +56,7 @@ class Cores:
         cores = usable_cores()
         with self._lock:
             free = cores - self._given
-            if len(cores) < 2 or not free:  # noqa: PLR2004
+            if len(cores) < 2 or not free or not Path(_CHILDREN).exists():  # noqa: PLR2004
                 return None
             # Hosts that begin at different cores meet less often.
             first = os.getpid() % len(cores)
@@ -106,9 +111,8 @@ class Place:
         if wanted != self._now:
             self._now = wanted
             try:
-                for thread in _threads(self._process.pid):
-                    os.sched_setaffinity(thread, wanted)
-            except (OSError, ValueError):  # it has ended; or /proc, or the right to, is missing
+                _move_all(self._process.pid, wanted)
+            except (OSError, ValueError):  # it has ended, or may not be moved
                 self._now = _IN_PART
                 return False
         return True
@@ -166,11 +170,36 @@ def _go(where: frozenset[int]) -> None:
             os.sched_setaffinity(0, where)
 
 
+def _move_all(pid: int, wanted: frozenset[int]) -> None:
+    """Move every thread of a process and of all that it has started.
+
+    The kernel may leave a child out while another one ends (proc_pid_children(5)), as the helper of
+    a new parent VM does. So it is asked until there is nobody new, and three times at most.
+    """
+    moved: set[int] = set()
+    for _ in range(3):
+        found = set(_threads(pid)) - moved
+        for thread in found:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.sched_setaffinity(thread, wanted)
+        if moved and not found:
+            return
+        moved |= found
+
+
 def _threads(pid: int) -> Iterator[int]:
     """Return the threads of a process and of all that it has started."""
     for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - Path keeps every name it has seen
         yield int(task)
-        with open(f"/proc/{pid}/task/{task}/children", "rb") as file:  # noqa: PTH123
-            children = file.read().split()
-        for child in children:
-            yield from _threads(int(child))
+        for child in _children(pid, task):
+            with contextlib.suppress(FileNotFoundError):
+                yield from _threads(child)
+
+
+def _children(pid: int, task: str) -> list[int]:
+    """Return the processes that a thread has started; none of one that has just ended."""
+    try:
+        with open(f"/proc/{pid}/task/{task}/children", "rb") as file:  # noqa: PTH123 - as above
+            return [int(child) for child in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []

@@ -96,6 +96,17 @@ def test_with_one_core_there_is_nothing_to_choose(
         assert core is None
 
 
+def test_nothing_is_gathered_where_children_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "usable_cores", lambda: frozenset((0, 1)))
+    monkeypatch.setattr(module, "_CHILDREN", "/proc/thread-self/nothing")
+    with Cores().one(wanted=True) as core:
+        assert core is None
+
+
+def test_what_has_ended_has_no_children() -> None:
+    assert module._children(2**22 + 1, "1") == []
+
+
 @needs_two
 def test_a_pair_is_gathered_and_let_go(family: int) -> None:
     place, everywhere = place_of(family), usable_cores()
