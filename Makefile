@@ -21,8 +21,10 @@ JUDGING  := $(JUDGING),src/doublevm/guard/scoring/*,src/doublevm/score.py
 JUDGING  := $(JUDGING),src/doublevm/scoring_options.py
 JUDGING_TESTS := tests/barriers tests/monitor tests/guard tests/scoring tests/unit/wire \
     tests/unit/test_bind.py tests/unit/test_exceptions.py
+# What compares times, and is not run beside other tests.
+RATIOS := tests/benchmarks/test_ratios.py
 # What says the same on every version of Python: it is about our own code alone, or the kernel's.
-ONCE := $(JUDGING_TESTS) tests/fuzz tests/attacks/test_native_probes.py
+ONCE := $(JUDGING_TESTS) tests/fuzz tests/attacks/test_native_probes.py $(RATIOS)
 
 # make says so when its own output is a terminal; colour is for terminals only.
 ifneq ($(MAKE_TERMOUT),)
@@ -45,7 +47,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest pytest-3.13 soak fuzz rungs bench performance matrix mutate lock clean
+.PHONY: help setup demo test check coverage pytest ratios pytest-3.13 soak fuzz rungs bench performance matrix mutate lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,8 +65,9 @@ demo: setup ## run the example: a real task, a hostile program, a refused one
 
 test: check coverage ## every check and every test
 	@# What coverage has run is not run again.
-	@$(MAKE) --no-print-directory pytest WITHOUT='$(JUDGING_TESTS)'
+	@$(MAKE) --no-print-directory pytest WITHOUT='$(JUDGING_TESTS) $(RATIOS)'
 	@$(MAKE) --no-print-directory pytest-3.13 WITHOUT='$(ONCE)'
+	@$(MAKE) --no-print-directory ratios
 
 check: setup ## the static checks: ruff, mypy, import-linter
 	$(call step,ruff)
@@ -84,6 +87,10 @@ coverage: setup ## the judging core's own tests must reach every line and branch
 pytest: setup
 	$(call step,pytest in $(VENV))
 	@$(BIN)/python -m pytest --quiet --numprocesses 4 --dist worksteal $(addprefix --ignore ,$(WITHOUT))
+
+ratios: setup
+	$(call step,what may not become several times slower)
+	@$(BIN)/python -m pytest --quiet $(RATIOS)
 
 pytest-3.13: setup
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))'; then exit 0; fi; \

@@ -1,9 +1,9 @@
 """Has something become several times slower? Asked in ratios to a floor that is measured beside it.
 
-Never in times: those are the machine's. Bounds are some three times what was measured on a busy
-machine with 2 cores, and the best of a few rounds counts, so that it takes a real change, and no
-neighbour, to exceed them. Real figures are on the page about performance; whoever makes something
-much faster lowers its bound here.
+Never in times: those are the machine's. Bounds are some five times what was measured on a busy
+machine with 2 cores, `make test` runs these tests after all others and not beside them, and the
+best of a few rounds counts, so that it takes a real change, and no neighbour, to exceed them. Real
+figures are on the page about performance; whoever makes something much faster lowers its bound.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks import judging
 from benchmarks.harness import Workers
 from benchmarks.scenarios import SCENARIOS, Scenario
 
-ROUNDS = 6
+ROUNDS = 10
 BY_NAME = {each.name: each for each in SCENARIOS}
 
 pytestmark = pytest.mark.skipif(
@@ -28,15 +28,15 @@ pytestmark = pytest.mark.skipif(
 
 BOUNDS = [
     # 7.2 when this was written; so it goes on with what each has been
-    ("call-core", "doublevm-monty", "echo", 200, 25.0),
+    ("call-core", "doublevm-monty", "echo", 200, 35.0),
     # 5.7
-    ("call-core", "doublevm-cpython", "echo", 200, 20.0),
+    ("call-core", "doublevm-cpython", "echo", 200, 28.0),
     # 0.5
-    ("fresh-core", "doublevm-monty", "fork", 10, 2.0),
-    # 0.7
-    ("fresh-core", "doublevm-cpython", "fork", 10, 5.0),
+    ("fresh-core", "doublevm-monty", "fork", 10, 3.0),
+    # 0.7 with a spare guest at hand, 5.6 on a machine that leaves no time to make one
+    ("fresh-core", "doublevm-cpython", "fork", 10, 15.0),
     # 1.0 on a quiet machine; on a busy one its guest has the lower priority
-    ("cpu-fib", "doublevm-cpython", "python", 100, 4.0),
+    ("cpu-fib", "doublevm-cpython", "python", 100, 6.0),
 ]
 
 
@@ -63,11 +63,11 @@ def best_ratio(workers: Workers | Slow, scenario: Scenario, contender: str, enou
 
 class Slow:
     def measure(self, contender: str, scenario: Scenario) -> float:
-        return 1.0 if contender == scenario.floor else 26.0
+        return 1.0 if contender == scenario.floor else 36.0
 
 
 def test_control_what_is_slow_in_every_round_is_noticed() -> None:
-    assert best_ratio(Slow(), BY_NAME["call-core"], "doublevm-monty", 25.0) == 26.0
+    assert best_ratio(Slow(), BY_NAME["call-core"], "doublevm-monty", 35.0) == 36.0
 
 
 def test_judging_takes_no_longer_after_many_operations() -> None:
