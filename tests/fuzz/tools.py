@@ -129,6 +129,7 @@ def _settings(profile: int) -> Settings:
             engine="cpython",
             inputs=None,
             gather_on_one_core=False,
+            audit=None,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ from doublevm.errors import EngineUnavailable, VMCrashed, VMError
 from doublevm.host import run as r
 from doublevm.host.aioholding import OwnAsyncPair
 from doublevm.host.aiolink import in_thread
+from doublevm.host.aiorecorder import keep
 from doublevm.host.core import START_SECONDS, EnclaveCore, settings
 from doublevm.host.cores import Lookout, cores
+from doublevm.host.recorder import LAST_WORDS
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from doublevm.host.aioholding import AsyncHolding
     from doublevm.host.aiolink import AsyncPairLink
     from doublevm.host.handlers import Invocation
+    from doublevm.host.sinks.base import Sink
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
     from doublevm.result import RunResult
@@ -53,6 +57,7 @@ class AsyncEnclave:
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
         gather_on_one_core: bool = True,
+        audit: Sink | Iterable[Sink] | None = None,
     ) -> None:
         """Check the options, which are those of Enclave; start nothing yet."""
         config = settings(
@@ -64,6 +69,7 @@ class AsyncEnclave:
             engine=engine,
             inputs=inputs,
             gather_on_one_core=gather_on_one_core,
+            audit=audit,
         )
         self._begin(EnclaveCore(config), OwnAsyncPair(config.kind))
 
@@ -149,6 +155,15 @@ class AsyncEnclave:
             finally:
                 if not session:
                     self._held.rest()
+                await self._keep_last_words(host_run)
+
+    async def _keep_last_words(self, host_run: r.HostRun) -> None:
+        recorder, entries = self._core.recorder, host_run.last_words()
+        if recorder is not None and entries:
+            # A sink that hangs must not keep a run that was given up from ending.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS):
+                    await keep(recorder, entries)
 
     async def _run_on_pair(self, host_run: r.HostRun, *, session: bool) -> RunResult:
         link = await self._held.live()
@@ -295,6 +310,9 @@ class _AsyncDriver:
                 self._started = True
                 self._clock.reschedule(self._link.loop.time() + seconds)
                 return None
+            case r.Keep(entries=entries):
+                assert self._core.recorder is not None
+                return await keep(self._core.recorder, entries)
             case r.Invoke(invocation=invocation, concurrent=False):
                 return await self._invoke(invocation)
             case r.Invoke(invocation=invocation):

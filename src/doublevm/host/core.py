@@ -18,7 +18,9 @@ from doublevm.host.handlers import Handlers
 from doublevm.host.meter import Meter
 from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.programs import check_inputs, check_source, encode_inputs
+from doublevm.host.recorder import Recorder
 from doublevm.host.run import HostRun
+from doublevm.host.sinks.base import sinks_of
 from doublevm.host.trail import Trail
 from doublevm.host.zygote import Kind
 from doublevm.instructions import instructions, stubs
@@ -32,6 +34,8 @@ from doublevm.wire.codec import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from doublevm.host.sinks.base import Sink
 
 
 START_SECONDS: Final = 30.0
@@ -55,6 +59,7 @@ class Settings:
     inputs: dict[str, Any]
     validation: f.Validation | None
     gather_on_one_core: bool
+    sinks: tuple[Sink, ...]
 
     @property
     def run_limits(self) -> f.RunLimits:
@@ -92,6 +97,7 @@ def settings(  # noqa: PLR0913 - an enclave's options
     engine: str | CPython,
     inputs: dict[str, Any] | None,
     gather_on_one_core: bool,
+    audit: Sink | Iterable[Sink] | None,
 ) -> Settings:
     """Check an enclave's options.
 
@@ -124,6 +130,7 @@ def settings(  # noqa: PLR0913 - an enclave's options
         inputs=checked,
         validation=validation,
         gather_on_one_core=gather_on_one_core,
+        sinks=sinks_of(audit),
     )
 
 
@@ -181,6 +188,7 @@ class EnclaveCore:
         """Begin an enclave's life."""
         self.config = config
         self.trail = Trail()
+        self.recorder = Recorder(config.sinks) if config.sinks else None
         self.confinement: Confinement | None = None
         self.identity = object()
         """Told from every other conversation's by identity; keeps nothing of this one alive."""
@@ -296,6 +304,7 @@ class EnclaveCore:
             confinement=lambda: self.confinement,
             number=self._runs,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
+            kept_as=None if self.recorder is None else self.recorder.enclave,
         )
 
     def configure(self) -> f.Configure:

@@ -20,6 +20,7 @@ from doublevm.host.core import START_SECONDS, EnclaveCore, closed_under_way, set
 from doublevm.host.cores import Lookout, cores
 from doublevm.host.holding import OwnPair
 from doublevm.host.link import LinkClosedError
+from doublevm.host.session import Session
 from doublevm.host.threads import threads
 from doublevm.host.trail import RunEndedError
 from doublevm.levels import SecurityLevel
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from doublevm.host.handlers import Invocation
     from doublevm.host.holding import Holding
     from doublevm.host.link import PairLink
+    from doublevm.host.sinks.base import Sink
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
     from doublevm.result import RunResult
@@ -67,6 +69,7 @@ class Enclave:
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
         gather_on_one_core: bool = True,
+        audit: Sink | Iterable[Sink] | None = None,
     ) -> None:
         """Check the options; start nothing yet.
 
@@ -79,6 +82,7 @@ class Enclave:
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
             gather_on_one_core: whether a run's processes share one core until its guest computes.
+            audit: a sink for audit records, or several; they are not closed with the enclave.
         """
         config = settings(
             tools=tools,
@@ -89,6 +93,7 @@ class Enclave:
             engine=engine,
             inputs=inputs,
             gather_on_one_core=gather_on_one_core,
+            audit=audit,
         )
         self._begin(EnclaveCore(config), OwnPair(config.kind))
 
@@ -184,6 +189,8 @@ class Enclave:
             finally:
                 if not session:
                     self._held.rest()
+                if (words := host_run.last_words()) and self._core.recorder is not None:
+                    self._core.recorder.write_soon(words, self._held.submit)
 
     def _run_on_pair(self, host_run: r.HostRun, *, session: bool) -> RunResult:
         link = self._held.live()
@@ -218,42 +225,6 @@ class Enclave:
             self._held.drop(kill=True)
         finally:
             self._held.rest()
-
-
-class Session:
-    """Runs that share a guest: variables, functions and imports stay from one to the next.
-
-    A run that is stopped (time, memory, output) ends the guest; the next one starts afresh. What
-    earlier runs of the enclave did counts here too.
-    """
-
-    def __init__(self, enclave: Enclave) -> None:
-        """Belong to ``enclave``."""
-        self._enclave = enclave
-
-    def run(
-        self,
-        program: str,
-        *,
-        inputs: dict[str, Any] | None = None,
-        on_output: Callable[[str, str], None] | None = None,
-    ) -> RunResult:
-        """Run a program in the session's guest; as ``Enclave.run`` otherwise."""
-        return self._enclave._run(program, inputs, on_output, session=True)  # noqa: SLF001
-
-    def __enter__(self) -> Self:
-        """Open the session; its guest starts with its first run."""
-        self._enclave._core.open_session()  # noqa: SLF001
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Discard the guest."""
-        self._enclave._end_session()  # noqa: SLF001
 
 
 class _Driver:
@@ -359,6 +330,9 @@ class _Driver:
                 self._deadline = time.monotonic() + seconds
                 self._started = True
                 return None
+            case r.Keep(entries=entries):
+                assert self._core.recorder is not None
+                return self._core.recorder.write(entries, self._await)
             case r.Invoke(invocation=invocation, concurrent=False):
                 return self._invoke(invocation)
             case r.Invoke(invocation=invocation):

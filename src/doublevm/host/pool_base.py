@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
+    from doublevm.host.sinks.base import Sink
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
 
@@ -31,6 +32,7 @@ class PoolBase:
         engine: str | CPython = "auto",
         inputs: dict[str, Any] | None = None,
         gather_on_one_core: bool = True,
+        audit: Sink | Iterable[Sink] | None = None,
         min_workers: int | None = None,
         max_workers: int | None = None,
         memory_limit_per_worker: int | None = None,
@@ -41,7 +43,7 @@ class PoolBase:
         max_messages_per_second: int | None = None,
         graceful_shutdown_timeout: float | None = None,
     ) -> None:
-        """Check the options; start nothing yet. The first eight are those of an enclave.
+        """Check the options; start nothing yet. The first nine are those of an enclave.
 
         Args:
             tools: functions, plain or made by ``@tool``, sync or async.
@@ -52,6 +54,7 @@ class PoolBase:
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
             inputs: named values every run starts with.
             gather_on_one_core: as for an enclave.
+            audit: a sink for audit records, or several; all conversations share them.
             min_workers: workers that are kept ready although nobody needs them.
             max_workers: programs that may run at the same time.
             memory_limit_per_worker: bytes that a worker may have grown by after a run.
@@ -71,6 +74,7 @@ class PoolBase:
             engine=engine,
             inputs=inputs,
             gather_on_one_core=gather_on_one_core,
+            audit=audit,
         )
         own = PoolLimits(
             min_workers=min_workers,

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from doublevm.operation import ToolSpec
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Version of this protocol; both ends must speak the same."""
 
 Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -142,6 +142,14 @@ class Raised(Frame, frozen=True, tag="raised"):
     message: str
 
 
+class Refused(Frame, frozen=True, tag="refused"):
+    """The host denied what the parent VM let through; ``message`` is the line the guest sees."""
+
+    run: Number
+    call: Number
+    message: str
+
+
 class EndSession(Frame, frozen=True, tag="end_session"):
     """Discard the session's guest."""
 
@@ -247,7 +255,7 @@ class Broken(Frame, frozen=True, tag="broken"):
     frame: Name = ""
 
 
-HostFrame = Configure | Renew | Remember | Run | Returned | Raised | EndSession
+HostFrame = Configure | Renew | Remember | Run | Returned | Raised | Refused | EndSession
 ParentFrame = Ready | Unconfined | Started | Call | Denied | Output | Done | Failed | Broken
 
 

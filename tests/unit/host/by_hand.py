@@ -52,6 +52,7 @@ class ByHand:
         *,
         history: Trail | None = None,
         on_output: Callable[[str, str], None] | None = None,
+        kept_as: str | None = None,
         **handlers: Any,
     ) -> None:
         self.trail = history if history is not None else Trail()
@@ -65,6 +66,7 @@ class ByHand:
             now=lambda: 1_700_000_000.0,
             clock=lambda: self.seconds,
             on_output=on_output,
+            kept_as=kept_as,
         )
         self.steps = self.run.steps()
         assert next(self.steps) == r.Send(frame)
