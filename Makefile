@@ -5,6 +5,7 @@ VENV     ?= .venv
 WORKERS  ?= 1
 FRAMES   ?= 1000000
 RUNS     ?= 100000
+KILLS    ?= 200
 EXAMPLE  := examples/wildlife_strikes
 BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
@@ -47,7 +48,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest ratios pytest-3.13 soak fuzz rungs bench performance matrix mutate lock clean
+.PHONY: help setup demo test check coverage pytest ratios pytest-3.13 soak fuzz kills rungs bench performance matrix mutate lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -116,6 +117,12 @@ else
 	    $(if $(TARGET),--target $(TARGET)) $(if $(REPLAY),--replay $(REPLAY))
 endif
 
+# KILLS=… for another number.
+kills: setup ## kill a host under load 200 times: no handler has run without its record; some minutes
+	$(call step,kills)
+	@DOUBLEVM_KILLS=$(KILLS) $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) \
+	    tests/audit/test_killed.py
+
 rungs: setup ## every known escape as root, and on a kernel that offers less; some minutes
 	$(call step,rungs)
 	@DOUBLEVM_ALL_ESCAPES=1 $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) \
@@ -127,6 +134,7 @@ bench: build/bench/.ready build/bench-3.13/.ready ## what doublevm costs, beside
 	@build/bench/bin/python -m benchmarks --json build/bench/results.json $(OPTIONS)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.judging)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.reading)
+	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.audit)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.jail)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker)
 	$(if $(OPTIONS),,@build/bench/bin/python -m benchmarks.ticker --engine cpython)

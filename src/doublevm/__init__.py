@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from doublevm.history import OperationHistoryEntry
     from doublevm.host.aio import AsyncEnclave, AsyncSession
     from doublevm.host.aiopool import AsyncEnclavePool
-    from doublevm.host.enclave import Enclave, Session
+    from doublevm.host.enclave import Enclave
     from doublevm.host.pool import EnclavePool
     from doublevm.host.pool_values import PoolStats
+    from doublevm.host.session import Session
     from doublevm.host.warm import warm_up
     from doublevm.levels import SecurityLevel
     from doublevm.limits import Limits
@@ -83,7 +84,7 @@ _HOMES: Final = {
     "ScoringGate": "scoring_options",
     "ScoringRequest": "score",
     "SecurityLevel": "levels",
-    "Session": "host.enclave",
+    "Session": "host.session",
     "Signal": "score",
     "SuspiciousPattern": "policy",
     "Tool": "tools",

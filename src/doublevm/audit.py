@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import json
 import math
 from dataclasses import asdict, dataclass, fields
@@ -18,7 +19,70 @@ from doublevm.wire.codec import decode, encode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from doublevm.host.sinks.base import Sink
+    from doublevm.host.sinks.entries import Attempt, Checkpoint, Dropped, Ended, Opened
+    from doublevm.host.sinks.function import CallableSink
+    from doublevm.host.sinks.jsonl import JsonlSink
+    from doublevm.host.sinks.otel import OpenTelemetrySink
+    from doublevm.host.sinks.reading import Filter, StoredOperation, read_trail
+    from doublevm.host.sinks.redact import Redact
+    from doublevm.host.sinks.signing import Ed25519Signer, Ed25519Verifier, HmacKey
+    from doublevm.host.sinks.sqlite import SqliteSink
+    from doublevm.host.sinks.verifying import Fault, Verification, verify_trail
     from doublevm.verdict import Verdict
+
+_HOMES: Final = {
+    "Attempt": "entries",
+    "CallableSink": "function",
+    "Checkpoint": "entries",
+    "Dropped": "entries",
+    "Ed25519Signer": "signing",
+    "Ed25519Verifier": "signing",
+    "Ended": "entries",
+    "Fault": "verifying",
+    "Filter": "reading",
+    "HmacKey": "signing",
+    "JsonlSink": "jsonl",
+    "OpenTelemetrySink": "otel",
+    "Opened": "entries",
+    "Redact": "redact",
+    "Sink": "base",
+    "SqliteSink": "sqlite",
+    "StoredOperation": "reading",
+    "Verification": "verifying",
+    "read_trail": "reading",
+    "verify_trail": "verifying",
+}
+"""Names of this module that are the host's, and the modules of ``host/sinks/`` they are in."""
+
+__all__ = [
+    "GENESIS",
+    "Attempt",
+    "AuditRecord",
+    "CallableSink",
+    "ChainFault",
+    "Checkpoint",
+    "Dropped",
+    "Ed25519Signer",
+    "Ed25519Verifier",
+    "Ended",
+    "Fault",
+    "Filter",
+    "HmacKey",
+    "JsonlSink",
+    "OpenTelemetrySink",
+    "Opened",
+    "Outcome",
+    "Redact",
+    "Sink",
+    "SqliteSink",
+    "StoredOperation",
+    "Verification",
+    "digest",
+    "read_trail",
+    "verify",
+    "verify_trail",
+]
 
 Outcome = Literal["pending", "returned", "raised", "denied", "abandoned", "scored"]
 
@@ -224,3 +288,13 @@ def _fault(record: AuditRecord, expected: int, previous: str | None) -> str | No
     if previous is not None and record.previous_hash != previous:
         return "it does not follow the record before it"
     return None
+
+
+def __getattr__(name: str) -> Any:
+    """Load a sink, or what reads a trail, on first use: no VM may load the host's code."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"doublevm.host.sinks.{home}"), name)
+    globals()[name] = value
+    return value

@@ -6,7 +6,7 @@ import warnings
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from doublevm.host import run as r
+from doublevm.host import effects
 from doublevm.host.conversation import MAX_WAITING_BYTES, Conversation
 from doublevm.wire import frames as f
 
@@ -25,9 +25,9 @@ class HostSide:
         """Take part in the enclave's life."""
         self._core = core
         self._conversation = Conversation()
-        self._late: deque[r.Finished] = deque()
-        self._steps: Generator[r.Effect, Any, RunResult] | None = None
-        self._effect: r.Effect | None = None
+        self._late: deque[effects.Finished] = deque()
+        self._steps: Generator[effects.Effect, Any, RunResult] | None = None
+        self._effect: effects.Effect | None = None
         self.sent: deque[bytes] = deque()
         """What the pair has not read yet."""
         self.taken = 0
@@ -77,15 +77,15 @@ class HostSide:
         while True:
             answer: Any = None
             match self._effect:
-                case r.Send(frame=frame):
+                case effects.Send(frame=frame):
                     self._send(frame)
-                case r.Next():
+                case effects.Next():
                     answer = self._take() or (self._late.popleft() if self._late else None)
                     if answer is None:
                         return None
-                case r.Invoke(invocation=invocation, concurrent=False):
+                case effects.Invoke(invocation=invocation, concurrent=False):
                     answer = _invoke(invocation)
-                case r.Invoke(invocation=invocation):
+                case effects.Invoke(invocation=invocation):
                     self._late.append(_invoke(invocation))
                 case _:
                     pass
@@ -107,7 +107,7 @@ class HostSide:
         text.encode()  # what cannot be written would end a host that prints it
 
 
-def _invoke(invocation: Invocation) -> r.Finished:
+def _invoke(invocation: Invocation) -> effects.Finished:
     try:
         value = invocation.call_handler()
     # The border to the host's handlers, as the drivers have it.

@@ -133,6 +133,7 @@ def _settings(profile: int) -> Settings:
             guard=LEVEL_GUARD,
             scoring_gate=None,
             gather_on_one_core=False,
+            audit=None,
         )
 
 

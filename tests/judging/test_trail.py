@@ -10,8 +10,9 @@ import pytest
 
 from doublevm import Allow
 from doublevm.audit import verify
+from doublevm.host.effects import Invoke
 from doublevm.host.handlers import Handlers
-from doublevm.host.run import HostRun, Invoke
+from doublevm.host.run import HostRun
 from doublevm.host.trail import Open, RunEndedError, Trail
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode

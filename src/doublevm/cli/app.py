@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from typing import NoReturn
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from doublevm.cli import options as o  # noqa: TC001 - typer reads the annotations
+from doublevm.cli import audit as audit_commands
+from doublevm.cli import options as o
 from doublevm.cli.check_report import as_json as as_json_check
 from doublevm.cli.check_report import show as show_check
 from doublevm.cli.doctor import examine
 from doublevm.cli.doctor_report import as_json as as_json_diagnosis
 from doublevm.cli.doctor_report import show
+from doublevm.cli.failing import USAGE, fail
 from doublevm.cli.loading import load_tools, parse_inputs, read_program
 from doublevm.cli.render import Renderer
 from doublevm.cli.report import as_json
@@ -23,7 +23,7 @@ from doublevm.host.enclave import Enclave
 from doublevm.limits import Limits
 from doublevm.scoring_options import ScoringGate
 
-GUEST_FAILED, USAGE, VM_FAILED, INTERRUPTED = 1, 2, 3, 130
+GUEST_FAILED, VM_FAILED, INTERRUPTED = 1, 3, 130
 UNHEALTHY = REFUSED = 1
 
 MIB = 1024 * 1024
@@ -36,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+app.add_typer(audit_commands.app, name="audit")
 
 
 @app.callback()
@@ -57,6 +58,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     timeout: o.Timeout = None,
     memory: o.Memory = None,
     max_tool_calls: o.MaxToolCalls = None,
+    audit: o.Audit = None,
     show_operations: o.ShowOperations = False,
     json: o.Json = False,
 ) -> None:
@@ -71,21 +73,25 @@ def run(  # noqa: PLR0913 - one parameter an option
             memory=memory * MIB if memory is not None else None,
             max_tool_calls=max_tool_calls,
         )
-        enclave = Enclave(
-            tools=load_tools(tools or []),
-            security_level=level.upper(),
-            engine=engine,
-            inputs=parse_inputs(inputs or []),
-            limits=limits,
-        )
-        with enclave:
+        with contextlib.ExitStack() as stack:
+            sink = None if audit is None else stack.enter_context(audit_commands.sink_for(audit))
+            enclave = stack.enter_context(
+                Enclave(
+                    tools=load_tools(tools or []),
+                    security_level=level.upper(),
+                    engine=engine,
+                    inputs=parse_inputs(inputs or []),
+                    limits=limits,
+                    audit=sink,
+                )
+            )
             raise typer.Exit(_run(enclave, source, json=json, show_operations=show_operations))
     except ConfigError as error:
-        _fail(f"error: {error}", USAGE)
+        fail(f"error: {error}", USAGE)
     except VMError as error:
-        _fail(f"{type(error).__name__}: {error}", VM_FAILED)
+        fail(f"{type(error).__name__}: {error}", VM_FAILED)
     except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
+        fail("interrupted", INTERRUPTED)
 
 
 def _run(enclave: Enclave, source: str, *, json: bool, show_operations: bool) -> int:
@@ -130,9 +136,9 @@ def check(
         ) as enclave:
             report = enclave.check(source)
     except ConfigError as error:
-        _fail(f"error: {error}", USAGE)
+        fail(f"error: {error}", USAGE)
     except VMError as error:
-        _fail(f"{type(error).__name__}: {error}", VM_FAILED)
+        fail(f"{type(error).__name__}: {error}", VM_FAILED)
     if json:
         sys.stdout.write(as_json_check(report))
     else:
@@ -149,7 +155,7 @@ def tools(
     try:
         enclave = Enclave(tools=load_tools(files), security_level=level.upper())
     except ConfigError as error:
-        _fail(f"error: {error}", USAGE)
+        fail(f"error: {error}", USAGE)
     sys.stdout.write(f"{enclave.instructions()}\n{enclave.tool_stubs()}")
 
 
@@ -166,17 +172,12 @@ def doctor(*, json: o.Json = False) -> None:
     try:
         diagnosis = examine()
     except VMError as error:
-        _fail(f"{type(error).__name__}: {error}", VM_FAILED)
+        fail(f"{type(error).__name__}: {error}", VM_FAILED)
     if json:
         sys.stdout.write(as_json_diagnosis(diagnosis))
     else:
         show(diagnosis)
     raise typer.Exit(0 if diagnosis.healthy else UNHEALTHY)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    Console(stderr=True).print(Text(message, style="bold red"))
-    raise typer.Exit(status)
 
 
 def main() -> None:

@@ -43,6 +43,15 @@ Memory = Annotated[int | None, typer.Option(help="MiB the program may use (defau
 MaxToolCalls = Annotated[
     int | None, typer.Option(help="Tool calls it may attempt (default: the level's).")
 ]
+Audit = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TRAIL",
+        help="Keep every operation in this file, before it runs: an SQLite database, or JSON Lines "
+        "if its name ends in .jsonl.",
+        dir_okay=False,
+    ),
+]
 ShowOperations = Annotated[
     bool, typer.Option("--show-operations", help="List every operation and its verdict.")
 ]

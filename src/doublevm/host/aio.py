@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from doublevm.errors import EngineUnavailable, VMCrashed, VMError
 from doublevm.guard_options import LEVEL_GUARD
+from doublevm.host import effects
 from doublevm.host import run as r
 from doublevm.host.aioholding import OwnAsyncPair
 from doublevm.host.aiolink import in_thread
+from doublevm.host.aiorecorder import keep
 from doublevm.host.consulting import aconsult
 from doublevm.host.core import START_SECONDS, EnclaveCore
 from doublevm.host.cores import Lookout, cores
+from doublevm.host.recorder import LAST_WORDS
 from doublevm.host.settings import settings
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from doublevm.host.aioholding import AsyncHolding
     from doublevm.host.aiolink import AsyncPairLink
     from doublevm.host.handlers import Invocation
+    from doublevm.host.sinks.base import Sink
     from doublevm.host.steps import Steps
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
@@ -63,6 +68,7 @@ class AsyncEnclave:
         guard: Guard | None = LEVEL_GUARD,
         scoring_gate: ScoringGate | None = None,
         gather_on_one_core: bool = True,
+        audit: Sink | Iterable[Sink] | None = None,
     ) -> None:
         """Check the options, which are those of Enclave; start nothing yet."""
         config = settings(
@@ -76,6 +82,7 @@ class AsyncEnclave:
             guard=guard,
             scoring_gate=scoring_gate,
             gather_on_one_core=gather_on_one_core,
+            audit=audit,
         )
         self._begin(EnclaveCore(config), OwnAsyncPair(config.kind))
 
@@ -168,6 +175,15 @@ class AsyncEnclave:
             finally:
                 if not session:
                     self._held.rest()
+                await self._keep_last_words(host_run)
+
+    async def _keep_last_words(self, host_run: r.HostRun) -> None:
+        recorder, entries = self._core.recorder, host_run.last_words()
+        if recorder is not None and entries:
+            # A sink that hangs must not keep a run that was given up from ending.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS):
+                    await keep(recorder, entries)
 
     async def _run_on_pair(self, host_run: Steps[R], *, session: bool) -> R:
         link = await self._held.live()
@@ -301,25 +317,28 @@ class _AsyncDriver(Generic[R]):
                 return result
             answer = await self._perform(effect)
 
-    async def _perform(self, effect: r.Effect) -> Any:
+    async def _perform(self, effect: effects.Effect) -> Any:
         match effect:
-            case r.Send(frame=frame):
+            case effects.Send(frame=frame):
                 return await self._link.send(frame)
-            case r.Next():
+            case effects.Next():
                 self._lookout.heard += 1
                 frame = await self._link.next()
                 self._lookout.heard += 1
                 return frame
-            case r.Clock(seconds=seconds):
+            case effects.Clock(seconds=seconds):
                 self._started = True
                 self._clock.reschedule(self._link.loop.time() + seconds)
                 return None
-            case r.Consult(ask=ask, seconds=seconds):
+            case effects.Consult(ask=ask, seconds=seconds):
                 self._clock.reschedule(self._link.loop.time() + seconds + START_SECONDS)
                 return await aconsult(ask, seconds)
-            case r.Invoke(invocation=invocation, concurrent=False):
+            case effects.Keep(entries=entries):
+                assert self._core.recorder is not None
+                return await keep(self._core.recorder, entries)
+            case effects.Invoke(invocation=invocation, concurrent=False):
                 return await self._invoke(invocation)
-            case r.Invoke(invocation=invocation):
+            case effects.Invoke(invocation=invocation):
                 task = asyncio.create_task(self._invoke_concurrently(invocation))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -332,9 +351,9 @@ class _AsyncDriver(Generic[R]):
             raise
         # The border of the task: a SystemExit, say, is raised where run() was awaited.
         except BaseException as error:  # noqa: BLE001
-            self._link.wake(r.Escaped(invocation.run, error))
+            self._link.wake(effects.Escaped(invocation.run, error))
 
-    async def _invoke(self, invocation: Invocation) -> r.Finished:
+    async def _invoke(self, invocation: Invocation) -> effects.Finished:
         began = time.monotonic()
         try:
             if invocation.tool.is_async:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.errors import ProtocolError, VMError
-from doublevm.host import run as r
+from doublevm.host import effects
 from doublevm.host.guarding import findings_of
 from doublevm.host.scoring import NOT_ASKED
 from doublevm.result import CheckReport
@@ -30,20 +30,20 @@ class HostCheck:
         """Prepare to send ``frame``; ``buffer`` is granted beyond its timeout; ``gate`` scores."""
         self._frame, self._buffer, self._gate = frame, buffer, gate
 
-    def steps(self) -> Generator[r.Effect, Any, CheckReport]:
+    def steps(self) -> Generator[effects.Effect, Any, CheckReport]:
         """Ask; return the answer."""
-        yield r.Send(self._frame)
-        yield r.Clock(self._frame.timeout + self._buffer)
+        yield effects.Send(self._frame)
+        yield effects.Clock(self._frame.timeout + self._buffer)
         while True:
-            match (yield r.Next()):
+            match (yield effects.Next()):
                 case f.Checked(run=number) as checked if number == self._frame.run:
                     return _report(checked, (yield from self._score(checked)))
-                case r.Finished() | r.Escaped():
+                case effects.Finished() | effects.Escaped():
                     pass  # of a run that was stopped: nobody waits for it
                 case frame:
                     raise ProtocolError("parent", f.frame_name(frame), "no answer to a check")
 
-    def _score(self, checked: f.Checked) -> Generator[r.Effect, Any, Score | None]:
+    def _score(self, checked: f.Checked) -> Generator[effects.Effect, Any, Score | None]:
         """Score the program as a run would; nobody is told, and nothing is put on record."""
         gate, graded = self._gate, checked.graded
         refused = any(each.refuses for each in checked.findings)
@@ -53,7 +53,7 @@ class HostCheck:
             return None
         source = self._frame.source
         ask = gate.question(source, graded)
-        answer = NOT_ASKED if ask is None else (yield r.Consult(ask, gate.timeout))
+        answer = NOT_ASKED if ask is None else (yield effects.Consult(ask, gate.timeout))
         return gate.score(source, graded, answer)
 
     def timed_out(self) -> CheckReport:

@@ -17,6 +17,7 @@ from doublevm.host.checking import HostCheck
 from doublevm.host.confinement import note_missing
 from doublevm.host.meter import Meter
 from doublevm.host.programs import check_inputs, check_source, encode_inputs
+from doublevm.host.recorder import Recorder
 from doublevm.host.run import HostRun
 from doublevm.host.scoring import Gate
 from doublevm.host.trail import Trail
@@ -60,6 +61,7 @@ class EnclaveCore:
         self.trail = Trail()
         gate = config.scoring_gate
         self._gate = None if gate is None else Gate(gate, config.scorer)
+        self.recorder = Recorder(config.sinks) if config.sinks else None
         self.confinement: Confinement | None = None
         self.identity = object()
         """Told from every other conversation's by identity; keeps nothing of this one alive."""
@@ -178,6 +180,7 @@ class EnclaveCore:
             number=self._runs,
             gate=self._gate,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
+            kept_as=None if self.recorder is None else self.recorder.enclave,
         )
 
     def host_check(self, program: str, inputs: dict[str, Any] | None) -> HostCheck:

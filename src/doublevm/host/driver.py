@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from doublevm.errors import EngineUnavailable
-from doublevm.host import run as r
+from doublevm.host import effects
 from doublevm.host.consulting import consult
 from doublevm.host.core import START_SECONDS, closed_under_way
 from doublevm.host.cores import Lookout
@@ -123,25 +123,28 @@ class Driver(Generic[R]):
                 return result
             answer = self._perform(effect)
 
-    def _perform(self, effect: r.Effect) -> Any:
+    def _perform(self, effect: effects.Effect) -> Any:
         match effect:
-            case r.Send(frame=frame):
+            case effects.Send(frame=frame):
                 return self._link.send(frame)
-            case r.Next():
+            case effects.Next():
                 self._lookout.heard += 1
                 frame = self._link.next()
                 self._lookout.heard += 1
                 return frame
-            case r.Clock(seconds=seconds):
+            case effects.Clock(seconds=seconds):
                 self._deadline = time.monotonic() + seconds
                 self._started = True
                 return None
-            case r.Consult(ask=ask, seconds=seconds):
+            case effects.Consult(ask=ask, seconds=seconds):
                 self._deadline = time.monotonic() + seconds + START_SECONDS
                 return consult(ask, seconds, self._await)
-            case r.Invoke(invocation=invocation, concurrent=False):
+            case effects.Keep(entries=entries):
+                assert self._core.recorder is not None
+                return self._core.recorder.write(entries, self._await)
+            case effects.Invoke(invocation=invocation, concurrent=False):
                 return self._invoke(invocation)
-            case r.Invoke(invocation=invocation):
+            case effects.Invoke(invocation=invocation):
                 threads.run(lambda: self._invoke_concurrently(invocation))
                 return None
 
@@ -150,9 +153,9 @@ class Driver(Generic[R]):
             self._link.wake(self._invoke(invocation))
         # The border of the thread: a SystemExit, say, is raised where run() was called.
         except BaseException as error:  # noqa: BLE001
-            self._link.wake(r.Escaped(invocation.run, error))
+            self._link.wake(effects.Escaped(invocation.run, error))
 
-    def _invoke(self, invocation: Invocation) -> r.Finished:
+    def _invoke(self, invocation: Invocation) -> effects.Finished:
         began = time.monotonic()
         try:
             value = invocation.call_handler()

@@ -17,6 +17,7 @@ from doublevm.host.cores import cores
 from doublevm.host.driver import Driver
 from doublevm.host.holding import OwnPair
 from doublevm.host.link import LinkClosedError
+from doublevm.host.session import Session
 from doublevm.host.settings import settings
 from doublevm.levels import SecurityLevel
 from doublevm.wire import frames as f
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from doublevm.guard_options import Guard
     from doublevm.host.holding import Holding
     from doublevm.host.link import PairLink
+    from doublevm.host.sinks.base import Sink
     from doublevm.host.steps import Steps
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
@@ -68,6 +70,7 @@ class Enclave:
         guard: Guard | None = LEVEL_GUARD,
         scoring_gate: ScoringGate | None = None,
         gather_on_one_core: bool = True,
+        audit: Sink | Iterable[Sink] | None = None,
     ) -> None:
         """Check the options; start nothing yet.
 
@@ -82,6 +85,7 @@ class Enclave:
             guard: what programs may contain, over the level's; None to run them unread.
             scoring_gate: scores programs before they run; None: nothing is scored.
             gather_on_one_core: whether a run's processes share one core until its guest computes.
+            audit: a sink for audit records, or several; they are not closed with the enclave.
         """
         config = settings(
             tools=tools,
@@ -94,6 +98,7 @@ class Enclave:
             guard=guard,
             scoring_gate=scoring_gate,
             gather_on_one_core=gather_on_one_core,
+            audit=audit,
         )
         self._begin(EnclaveCore(config), OwnPair(config.kind))
 
@@ -205,6 +210,8 @@ class Enclave:
             finally:
                 if not session:
                     self._held.rest()
+                if (words := host_run.last_words()) and self._core.recorder is not None:
+                    self._core.recorder.write_soon(words, self._held.submit)
 
     def _run_on_pair(self, host_run: Steps[R], *, session: bool) -> R:
         link = self._held.live()
@@ -239,39 +246,3 @@ class Enclave:
             self._held.drop(kill=True)
         finally:
             self._held.rest()
-
-
-class Session:
-    """Runs that share a guest: variables, functions and imports stay from one to the next.
-
-    A run that is stopped (time, memory, output) ends the guest; the next one starts afresh. What
-    earlier runs of the enclave did counts here too.
-    """
-
-    def __init__(self, enclave: Enclave) -> None:
-        """Belong to ``enclave``."""
-        self._enclave = enclave
-
-    def run(
-        self,
-        program: str,
-        *,
-        inputs: dict[str, Any] | None = None,
-        on_output: Callable[[str, str], None] | None = None,
-    ) -> RunResult:
-        """Run a program in the session's guest; as ``Enclave.run`` otherwise."""
-        return self._enclave._run(program, inputs, on_output, session=True)  # noqa: SLF001
-
-    def __enter__(self) -> Self:
-        """Open the session; its guest starts with its first run."""
-        self._enclave._core.open_session()  # noqa: SLF001
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Discard the guest."""
-        self._enclave._end_session()  # noqa: SLF001

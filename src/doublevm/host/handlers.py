@@ -15,7 +15,7 @@ import msgspec
 from doublevm.barriers.arguments import judge_arguments
 from doublevm.barriers.names import judge_name
 from doublevm.errors import ConfigError, ProtocolError
-from doublevm.host.run import Finished
+from doublevm.host.effects import Finished
 from doublevm.operation import Operation
 from doublevm.tools import Reading, Tool, make_tool, register
 from doublevm.wire import frames as f

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
     from doublevm.guard_options import Guard
+    from doublevm.host.sinks.base import Sink
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
     from doublevm.scoring_options import ScoringGate
@@ -37,6 +38,7 @@ class PoolBase:
         guard: Guard | None = LEVEL_GUARD,
         scoring_gate: ScoringGate | None = None,
         gather_on_one_core: bool = True,
+        audit: Sink | Iterable[Sink] | None = None,
         min_workers: int | None = None,
         max_workers: int | None = None,
         memory_limit_per_worker: int | None = None,
@@ -47,7 +49,7 @@ class PoolBase:
         max_messages_per_second: int | None = None,
         graceful_shutdown_timeout: float | None = None,
     ) -> None:
-        """Check the options; start nothing yet. The first ten are those of an enclave.
+        """Check the options; start nothing yet. The first eleven are those of an enclave.
 
         Args:
             tools: functions, plain or made by ``@tool``, sync or async.
@@ -60,6 +62,7 @@ class PoolBase:
             guard: what programs may contain, over the level's; None to run them unread.
             scoring_gate: scores programs before they run; None: nothing is scored.
             gather_on_one_core: as for an enclave.
+            audit: a sink for audit records, or several; all conversations share them.
             min_workers: workers that are kept ready although nobody needs them.
             max_workers: programs that may run at the same time.
             memory_limit_per_worker: bytes that a worker may have grown by after a run.
@@ -81,6 +84,7 @@ class PoolBase:
             guard=guard,
             scoring_gate=scoring_gate,
             gather_on_one_core=gather_on_one_core,
+            audit=audit,
         )
         own = PoolLimits(
             min_workers=min_workers,

@@ -1,27 +1,20 @@
-"""One run as the host sees it: a generator that yields what to do and is sent what happened.
+"""One run as the host sees it: a generator of effects, which is sent what happened.
 
 It does no I/O, starts no thread and reads no clock but the one it is given, so the sync and the
-async driver are thin and behave alike. The driver performs each effect and sends its answer:
-
-- ``Send(frame)``: send it; answer None.
-- ``Next()``: wait for a frame of the parent VM, or for a concurrent handler; answer a frame, a
-  ``Finished`` or an ``Escaped``.
-- ``Clock(seconds)``: from now on the run may take so long; answer None.
-- ``Consult(ask, seconds)``: ask the host's scorer; answer what it says, or an Unanswered.
-- ``Invoke(call, …)``: run the handler. Not concurrent: answer its ``Finished``. Concurrent: start
-  it, answer None, and let ``Next`` give its Finished later.
+async driver are thin and behave alike.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
 from doublevm.guard.findings import at_place, lines_of
+from doublevm.host.effects import Clock, Consult, Escaped, Finished, Invoke, Keep, Next, Send
 from doublevm.host.gating import Gating
 from doublevm.host.guarding import findings_of
 from doublevm.host.scoring import NOT_ASKED
+from doublevm.host.sinks.entries import attempt_of, outcome_of
 from doublevm.result import RunResult, RunStats
 from doublevm.verdict import Allow, Deny, Verdict
 from doublevm.wire import frames as f
@@ -33,68 +26,14 @@ if TYPE_CHECKING:
     from doublevm.audit import Outcome
     from doublevm.confinement import Confinement
     from doublevm.guard.findings import Finding
-    from doublevm.host.handlers import Handlers, Invocation
+    from doublevm.host.effects import Effect
+    from doublevm.host.handlers import Handlers
     from doublevm.host.holding import Fault
     from doublevm.host.meter import Meter
     from doublevm.host.scoring import Gate
+    from doublevm.host.sinks.entries import Attempt, Ended
     from doublevm.host.trail import Trail
     from doublevm.wire import guard_frames as g
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a frame to the parent VM."""
-
-    frame: f.HostFrame
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """Wait for what comes next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The guest has started: the run may take ``seconds`` from now."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Consult:
-    """Ask the host's own scorer, which may take ``seconds``."""
-
-    ask: Callable[[], Any]
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Invoke:
-    """Run a handler."""
-
-    call: int
-    invocation: Invocation
-    concurrent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A handler has ended."""
-
-    call: int
-    answer: f.Returned | f.Raised
-    duration: float
-
-
-@dataclass(frozen=True, slots=True)
-class Escaped:
-    """What no handler's caller handles, a SystemExit say, has left a concurrent handler."""
-
-    run: int
-    error: BaseException
-
-
-Effect = Send | Next | Clock | Consult | Invoke
 
 
 class HostRun:
@@ -114,6 +53,7 @@ class HostRun:
         number: int | None = None,
         meter: Meter | None = None,
         gate: Gate | None = None,
+        kept_as: str | None = None,
     ) -> None:
         """Prepare to send ``frame``.
 
@@ -121,12 +61,16 @@ class HostRun:
         epoch, ``clock`` monotonic seconds, ``buffer`` what the host grants beyond the timeout.
         ``confinement`` says what confines the pair: it is asked at the end, when there is one.
         ``number`` is the run's in its trail, where the frame's is another: two conversations that
-        share a pair must not answer each other. ``meter`` notices a flood of frames.
-        ``gate`` scores the program.
+        share a pair must not answer each other. ``meter`` notices a flood of frames. ``gate``
+        scores the program. ``kept_as`` is what stored trails call the enclave; None if there are
+        none.
         """
         self._frame, self._handlers, self._trail = frame, handlers, trail
         self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
         self._confinement, self._meter = confinement, meter
+        self._kept_as = kept_as
+        self._begun: set[int] = set()
+        """Places of operations that stored trails have the attempt of, and not the outcome."""
         self._number = frame.run if number is None else number
         self._first = len(trail)
         self._places: dict[int, int] = {}
@@ -163,6 +107,7 @@ class HostRun:
             VMError: a VM failed.
         """
         self._gating.recall()
+        yield from self._keep_score()
         if self._gating.is_blocked:
             return self._result(f.Usage(0.0, 0), None, self._gating.error())
         yield Send(self._frame)
@@ -183,7 +128,7 @@ class HostRun:
                     yield Clock(self._frame.limits.timeout + self._buffer)
                 case f.Call() | f.Denied() | f.Output() as heard:
                     if self._meter is not None and self._meter.exceeded():
-                        return self._drown(self._meter.most, heard)
+                        return (yield from self._drown(self._meter.most, heard))
                     yield from self._heard(heard)
                 case f.Done(value=value, usage=usage) as done:
                     self.spent = done.spent
@@ -200,16 +145,25 @@ class HostRun:
         message = f"the run took longer than {self._frame.limits.timeout:g} s"
         return self._result(f.Usage(0.0, 0), None, GuestError(ErrorCode.TIMEOUT, message))
 
+    def last_words(self) -> tuple[Ended, ...]:
+        """End the run; return what stored trails are still to be told of its operations."""
+        self._trail.seal(self._number)
+        places, self._begun = sorted(self._begun), set()
+        return tuple(self._outcome(place) for place in places)
+
     def _heard(self, frame: f.Call | f.Denied | f.Output) -> Generator[Effect, Any, None]:
         match frame:
             case f.Call():
                 yield from self._call(frame)
             case f.Denied():
-                self._record(frame, Deny(frame.barrier, frame.rule, frame.reason))
+                place = self._record(frame, Deny(frame.barrier, frame.rule, frame.reason))
+                yield from self._keep_denied(place)
             case f.Output():
                 self._print(frame.stream, frame.text)
 
-    def _drown(self, most: int, frame: f.Call | f.Denied | f.Output) -> RunResult:
+    def _drown(
+        self, most: int, frame: f.Call | f.Denied | f.Output
+    ) -> Generator[Effect, Any, RunResult]:
         """End a run that floods its host: what it still sends is not looked at."""
         self.flooded = self.spent = self._given_up = True
         message = f"the program sent more than {most:,} messages within a second"
@@ -219,7 +173,7 @@ class HostRun:
             verdict = Deny("rate", "max_messages_per_second", message)
             if isinstance(frame, f.Denied):
                 verdict = Deny(frame.barrier, frame.rule, frame.reason)
-            self._record(frame, verdict)
+            yield from self._keep_denied(self._record(frame, verdict))
             code, operation = ErrorCode.OPERATION_DENIED, frame.operation
             error = GuestError(code, message, operation=operation, verdict=verdict)
         return self._result(f.Usage(0.0, 0), None, error)
@@ -232,11 +186,18 @@ class HostRun:
             return
         ask = self._gating.question(frame.graded)
         answer = NOT_ASKED if ask is None else (yield Consult(ask, self._gating.timeout))
-        yield Send(self._gating.decide(frame.graded, answer))
+        decided = self._gating.decide(frame.graded, answer)
+        yield from self._keep_score()
+        yield Send(decided)
 
     def _scored(self, arguments: Mapping[str, Any], verdict: Verdict) -> None:
         duration = self._clock() - self._started
         self._trail.scored(self._number, self._now(), arguments, verdict, duration)
+
+    def _keep_score(self) -> Generator[Effect, Any, None]:
+        """Write a score before the program that it is of begins."""
+        if self._kept_as is not None and self._gating.score is not None:
+            yield Keep((self._attempt(self._first), self._outcome(self._first)))
 
     # --- operations ---------------------------------------------------------------------------
 
@@ -244,7 +205,9 @@ class HostRun:
         args = _decode(call.args, "call")
         # What the parent lets through is checked once more: it may have been taken over.
         invocation = self._handlers.invocation(self._frame.run, call, args)
-        self._record(call, Allow())
+        place = self._record(call, Allow())
+        if self._kept_as is not None and (yield from self._keep_allowed(place, call)):
+            return
         finished = yield Invoke(call.call, invocation, call.concurrent)
         if finished is not None:
             yield from self._answer(finished)
@@ -261,10 +224,38 @@ class HostRun:
         if self._given_up:
             return
         outcome: Outcome = "returned" if isinstance(finished.answer, f.Returned) else "raised"
-        self._trail.ended(self._places[finished.call], outcome, finished.duration)
+        place = self._places[finished.call]
+        self._trail.ended(place, outcome, finished.duration)
         yield Send(finished.answer)
+        if place in self._begun:
+            # After the answer, so that the guest need not wait for it.
+            yield Keep((self._outcome(place),))
+            self._begun.discard(place)
 
-    def _record(self, frame: f.Call | f.Denied, verdict: Verdict) -> None:
+    def _keep_allowed(self, place: int, call: f.Call) -> Generator[Effect, Any, bool]:
+        """Write an attempt before its handler runs; if that fails, deny it and return True."""
+        denial = yield Keep((self._attempt(place),))
+        if denial is None:
+            self._begun.add(place)
+            self._trail.check_open(self._number)  # the run may have been given up meanwhile
+            return False
+        self._trail.denied(place, denial)
+        yield Send(f.Refused(self._frame.run, call.call, denial.message(call.operation[:200])))
+        return True
+
+    def _keep_denied(self, place: int) -> Generator[Effect, Any, None]:
+        if self._kept_as is not None:
+            yield Keep((self._attempt(place),))
+
+    def _attempt(self, place: int) -> Attempt:
+        assert self._kept_as is not None
+        return attempt_of(self._kept_as, self._trail.at(place))
+
+    def _outcome(self, place: int) -> Ended:
+        assert self._kept_as is not None
+        return outcome_of(self._kept_as, self._trail.at(place), self._now())
+
+    def _record(self, frame: f.Call | f.Denied, verdict: Verdict) -> int:
         arguments = _decode(frame.args, f.frame_name(frame))
         if not isinstance(arguments, dict):
             raise ProtocolError("parent", f.frame_name(frame), "arguments that are not a dict")
@@ -275,6 +266,7 @@ class HostRun:
         now = self._now()
         place = self._trail.add(self._number, now, frame.operation, arguments, verdict, encoded)
         self._places[frame.call] = place
+        return place
 
     def _count(self, frame: f.Call | f.Denied) -> None:
         """Hold the parent VM to what it may let through, and to what it may make the host keep."""

@@ -14,6 +14,7 @@ from doublevm.host.handlers import Handlers
 from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.programs import check_inputs, encode_inputs
 from doublevm.host.scoring import scorer_of, scoring_frame
+from doublevm.host.sinks.base import sinks_of
 from doublevm.host.zygote import Kind
 from doublevm.instructions import stubs
 from doublevm.levels import SecurityLevel
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from doublevm.confinement import Rung
+    from doublevm.host.sinks.base import Sink
     from doublevm.score import ScoringRequest
 
 
@@ -51,6 +53,7 @@ class Settings:
     """What the parent VM has to know of it."""
     scorer: Callable[[ScoringRequest], Any] | None
     """What is asked here, if anything is."""
+    sinks: tuple[Sink, ...]
 
     @property
     def run_limits(self) -> f.RunLimits:
@@ -90,6 +93,7 @@ def settings(  # noqa: PLR0913 - one parameter an option
     gather_on_one_core: bool,
     guard: Guard | None,
     scoring_gate: ScoringGate | None,
+    audit: Sink | Iterable[Sink] | None,
 ) -> Settings:
     """Check an enclave's options.
 
@@ -132,6 +136,7 @@ def settings(  # noqa: PLR0913 - one parameter an option
         scoring_gate=scoring_gate,
         scoring=scoring_frame(scoring_gate),
         scorer=scorer_of(scoring_gate),
+        sinks=sinks_of(audit),
     )
 
 

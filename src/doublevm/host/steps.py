@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from doublevm.host.effects import Effect
     from doublevm.host.holding import Fault
-    from doublevm.host.run import Effect
 
 R_co = TypeVar("R_co", covariant=True)
 

@@ -13,7 +13,7 @@ from doublevm.wire.frames import Remembered
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from doublevm.verdict import Verdict
+    from doublevm.verdict import Deny, Verdict
 
 
 class RunEndedError(Exception):
@@ -80,6 +80,14 @@ class Trail:
             rest = enumerate(self._open[skipped:], first + skipped + 1)
             return (*self._sealed[place:], *(entry.record(n, self._run) for n, entry in rest))
 
+    def at(self, place: int) -> AuditRecord:
+        """Return the record at ``place``."""
+        with self._lock:
+            index = place - len(self._sealed)
+            if index < 0:
+                return self._sealed[place]
+            return self._open[index].record(place + 1, self._run)
+
     def add(
         self,
         run: int,
@@ -126,6 +134,29 @@ class Trail:
             if index >= 0:
                 entry = self._open[index]
                 entry.outcome, entry.duration = outcome, duration
+
+    def denied(self, place: int, verdict: Deny) -> None:
+        """Record that the host denied what the parent VM had let through.
+
+        Raises:
+            RunEndedError: the run has ended.
+        """
+        with self._lock:
+            index = place - len(self._sealed)
+            if index < 0:
+                raise RunEndedError
+            entry = self._open[index]
+            entry.verdict, entry.outcome = verdict, "denied"
+
+    def check_open(self, run: int) -> None:
+        """Make sure that a run goes on.
+
+        Raises:
+            RunEndedError: it has ended.
+        """
+        with self._lock:
+            if run <= self._ended_run:
+                raise RunEndedError
 
     def seal(self, run: int) -> None:
         """End a run and chain its records; what is pending then was abandoned."""

@@ -7,7 +7,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from doublevm.wire.frames import Raised, Returned, decode_host_frame, encode_frame
+from doublevm.wire.frames import Raised, Refused, Returned, decode_host_frame, encode_frame
 from doublevm.wire.framing import FrameBuffer, pack
 from doublevm.wire.grammar import parent_side
 
@@ -47,7 +47,7 @@ class HostPipe:
         """Send a frame that the host has to answer; return the answer."""
         self._grammar.step(frame)
         self.send(frame)
-        while isinstance(answer := self.receive(), Returned | Raised):
+        while isinstance(answer := self.receive(), Returned | Raised | Refused):
             pass  # late, to a run that was stopped
         return answer
 

@@ -103,15 +103,17 @@ class Relay:
     def _deny(self, operation: str, args: bytes, verdict: Deny) -> Error:
         name = operation[:200]
         self._report(name, args, verdict)
+        # A wrong argument is a mistake to correct, like any wrong call of a function.
+        kind = "TypeError" if verdict.barrier == "arguments" else "PermissionError"
+        return self._denial(kind, verdict.message(name), self._calls)
+
+    def _denial(self, kind: str, message: str, call: int) -> Error:
         self._denied += 1
         if self._denied >= self._limits.max_denied:
             self._watchdog.stop(Stop.DENIALS)
             raise StoppedError
-        # A wrong argument is a mistake to correct, like any wrong call of a function.
-        kind = "TypeError" if verdict.barrier == "arguments" else "PermissionError"
-        error = Error(kind, verdict.message(name))
-        self.denials[as_printed(error.type_name, error.message)] = self._calls
-        return error
+        self.denials[as_printed(kind, message)] = call
+        return Error(kind, message)
 
     def _wait(self, wait: Wait) -> Settled:
         """Answer with everything that has arrived; wait if nothing has."""
@@ -140,6 +142,8 @@ class Relay:
                 continue  # of a run that was stopped
             if isinstance(frame, f.Returned):
                 return frame.call, Value(frame.value)
+            if isinstance(frame, f.Refused):
+                return frame.call, self._denial("PermissionError", frame.message, frame.call)
             self.tool_errors.add(as_printed(frame.type_name, frame.message))
             return frame.call, Error(frame.type_name, frame.message)
         self._engine.check()

@@ -34,7 +34,7 @@ __all__ = [
 ]
 """What is defined elsewhere, and found here beside the other frames."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Version of this protocol; both ends must speak the same."""
 
 Stream = Literal["stdout", "stderr"]
@@ -161,6 +161,14 @@ class Raised(Frame, frozen=True, tag="raised"):
     message: str
 
 
+class Refused(Frame, frozen=True, tag="refused"):
+    """The host denied what the parent VM let through; ``message`` is the line the guest sees."""
+
+    run: Number
+    call: Number
+    message: str
+
+
 class EndSession(Frame, frozen=True, tag="end_session"):
     """Discard the session's guest."""
 
@@ -266,7 +274,9 @@ class Broken(Frame, frozen=True, tag="broken"):
     frame: Name = ""
 
 
-HostFrame = Configure | Renew | Remember | Run | Check | Decided | Returned | Raised | EndSession
+HostFrame = (
+    Configure | Renew | Remember | Run | Check | Decided | Returned | Raised | Refused | EndSession
+)
 ParentFrame = (
     Ready
     | Unconfined

@@ -55,6 +55,7 @@ HOST_SIDE: Final[Table] = {
         f.Output: "running",
         f.Returned: "running",
         f.Raised: "running",
+        f.Refused: "running",
         f.Done: "idle",
         f.Failed: "idle",
         f.Broken: "idle",
@@ -72,19 +73,31 @@ PARENT_SIDE: Final[Table] = {
         f.EndSession: "idle",
         f.Returned: "idle",
         f.Raised: "idle",
+        f.Refused: "idle",
     },
     # Likewise.
-    "checking": {f.Returned: "checking", f.Raised: "checking", f.Checked: "idle"},
+    "checking": {
+        f.Returned: "checking",
+        f.Raised: "checking",
+        f.Refused: "checking",
+        f.Checked: "idle",
+    },
     "running": {
         f.Returned: "running",
         f.Raised: "running",
         f.Scored: "asking",
+        f.Refused: "running",
         f.Done: "idle",
         f.Failed: "idle",
         f.Broken: "idle",
     },
     # Answers to a run that was stopped may still come.
-    "asking": {f.Returned: "asking", f.Raised: "asking", f.Decided: "running"},
+    "asking": {
+        f.Returned: "asking",
+        f.Raised: "asking",
+        f.Refused: "asking",
+        f.Decided: "running",
+    },
 }
 
 INNER_SIDE: Final[Table] = {

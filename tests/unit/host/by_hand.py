@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from doublevm.host import effects
 from doublevm.host import run as r
 from doublevm.host.handlers import Handlers
 from doublevm.host.trail import Trail
@@ -56,6 +57,7 @@ class ByHand:
         history: Trail | None = None,
         on_output: Callable[[str, str], None] | None = None,
         gate: Gate | None = None,
+        kept_as: str | None = None,
         **handlers: Any,
     ) -> None:
         self.trail = history if history is not None else Trail()
@@ -72,23 +74,24 @@ class ByHand:
             clock=lambda: self.seconds,
             on_output=on_output,
             gate=gate,
+            kept_as=kept_as,
         )
         self.steps = self.run.steps()
-        assert next(self.steps) == r.Send(frame)
-        assert self.tell(None) == r.Next()
+        assert next(self.steps) == effects.Send(frame)
+        assert self.tell(None) == effects.Next()
 
     @property
     def history(self) -> tuple[AuditRecord, ...]:
         return self.trail.records
 
-    def tell(self, answer: Any) -> r.Effect:
+    def tell(self, answer: Any) -> effects.Effect:
         """Answer the last effect; return the next one."""
         return self.steps.send(answer)
 
     def start(self) -> ByHand:
         """Let the guest start."""
-        assert self.tell(STARTED) == r.Clock(11.5)
-        assert self.tell(None) == r.Next()
+        assert self.tell(STARTED) == effects.Clock(11.5)
+        assert self.tell(None) == effects.Next()
         return self
 
     def end(self, frame: Any) -> RunResult:
@@ -101,9 +104,11 @@ class ByHand:
         raise AssertionError(f"the run went on with {effect}")
 
 
-def returned(number: int = 1, value: Any = None, *, run: int = 7, took: float = 0.5) -> r.Finished:
-    return r.Finished(number, f.Returned(run, number, encode(value)), took)
+def returned(
+    number: int = 1, value: Any = None, *, run: int = 7, took: float = 0.5
+) -> effects.Finished:
+    return effects.Finished(number, f.Returned(run, number, encode(value)), took)
 
 
-def raised(number: int = 1) -> r.Finished:
-    return r.Finished(number, f.Raised(7, number, "ValueError", "x"), 0.5)
+def raised(number: int = 1) -> effects.Finished:
+    return effects.Finished(number, f.Raised(7, number, "ValueError", "x"), 0.5)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doublevm import ProtocolError, ScoringGate, Signal
-from doublevm.host import run as r
+from doublevm.host import effects
 from doublevm.host.scoring import Gate, Unanswered
 from doublevm.score import Features, Graded
 from doublevm.wire import frames as f
@@ -27,8 +27,8 @@ def gated(scorer: Any = None, **options: Any) -> ByHand:
 
 def test_a_program_that_may_run_runs() -> None:
     hand = gated()
-    assert hand.tell(scored(LITTLE)) == r.Send(f.Decided(7, allowed=True))
-    assert hand.tell(None) == r.Next()
+    assert hand.tell(scored(LITTLE)) == effects.Send(f.Decided(7, allowed=True))
+    assert hand.tell(None) == effects.Next()
     result = hand.start().end(done(5))
     assert result.value == 5
     assert result.score is not None
@@ -38,8 +38,8 @@ def test_a_program_that_may_run_runs() -> None:
 def test_a_program_that_may_not_does_not() -> None:
     hand = gated()
     hand.seconds += 0.25
-    assert hand.tell(scored(MUCH)) == r.Send(f.Decided(7, allowed=False))
-    assert hand.tell(None) == r.Next()
+    assert hand.tell(scored(MUCH)) == effects.Send(f.Decided(7, allowed=False))
+    assert hand.tell(None) == effects.Next()
     result = hand.end(failed("SCORING_BLOCKED"))
     assert result.error is not None
     assert result.error.message.endswith("A 80 (line 1: much) [scoring/block_threshold]")
@@ -94,21 +94,21 @@ def test_a_program_that_is_wrong_fails_without_a_score() -> None:
 def test_the_scorer_is_asked_by_the_driver() -> None:
     hand = gated(lambda request: request.score + 1, timeout=3.0)
     effect = hand.tell(scored(LITTLE, features=NO_FEATURES))
-    assert isinstance(effect, r.Consult)
+    assert isinstance(effect, effects.Consult)
     assert (effect.ask(), effect.seconds) == (6, 3.0)
-    assert hand.tell(71) == r.Send(f.Decided(7, allowed=False))
+    assert hand.tell(71) == effects.Send(f.Decided(7, allowed=False))
 
 
 def test_no_answer_blocks() -> None:
     hand = gated(lambda request: 0)
     hand.tell(scored(LITTLE, features=NO_FEATURES))
-    assert hand.tell(Unanswered("none")) == r.Send(f.Decided(7, allowed=False))
+    assert hand.tell(Unanswered("none")) == effects.Send(f.Decided(7, allowed=False))
 
 
 def test_a_parent_that_keeps_the_features_to_itself_has_failed() -> None:
     """The scorer cannot be asked, and what cannot be asked has not allowed anything."""
     hand = gated(lambda request: 0)
-    assert hand.tell(scored(LITTLE)) == r.Send(f.Decided(7, allowed=False))
+    assert hand.tell(scored(LITTLE)) == effects.Send(f.Decided(7, allowed=False))
     hand.tell(None)
     result = hand.end(failed("SCORING_BLOCKED"))
     assert result.score is not None
@@ -121,4 +121,4 @@ def test_where_something_has_failed_nobody_is_asked_in_vain(
 ) -> None:
     hand = gated(lambda request: 0, fail_open=fail_open)
     effect = hand.tell(scored(failure="an analyzer has", features=NO_FEATURES))
-    assert isinstance(effect, r.Consult) is asked
+    assert isinstance(effect, effects.Consult) is asked

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doublevm import Allow, Deny, EngineUnavailable, ErrorCode, ProtocolError, VMCrashed
-from doublevm.host import run as r
+from doublevm.host import effects
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode
 from tests.unit.host.by_hand import (
@@ -37,13 +37,13 @@ def test_a_run_without_operations() -> None:
 def test_a_call() -> None:
     hand = ByHand().start()
     effect = hand.tell(call(a=1, b=2))
-    assert isinstance(effect, r.Invoke)
+    assert isinstance(effect, effects.Invoke)
     assert (effect.call, effect.concurrent) == (1, False)
     assert effect.invocation.call_handler() == 3
     finished = effect.invocation.returned(3, began=0.0)
     assert finished.answer == f.Returned(7, 1, encode(3))
-    assert hand.tell(finished) == r.Send(finished.answer)
-    assert hand.tell(None) == r.Next()
+    assert hand.tell(finished) == effects.Send(finished.answer)
+    assert hand.tell(None) == effects.Next()
     (record,) = hand.end(done()).audit
     assert (record.number, record.run, record.operation) == (1, 7, "add")
     assert (record.arguments, record.verdict) == ({"a": 1, "b": 2}, Allow())
@@ -53,7 +53,7 @@ def test_a_call() -> None:
 def test_a_handler_cannot_change_the_record() -> None:
     hand = ByHand(tools=[], tool_handler=lambda _name, args: args.clear()).start()
     effect = hand.tell(call(operation="any", a=[1]))
-    assert isinstance(effect, r.Invoke)
+    assert isinstance(effect, effects.Invoke)
     effect.invocation.call_handler()
     hand.tell(returned())
     hand.tell(None)
@@ -64,12 +64,12 @@ def test_concurrent_calls_are_answered_in_any_order() -> None:
     hand = ByHand().start()
     for number in (1, 2):
         effect = hand.tell(call(number, a=number, concurrent=True))
-        assert isinstance(effect, r.Invoke)
+        assert isinstance(effect, effects.Invoke)
         assert effect.concurrent
-        assert hand.tell(None) == r.Next()
+        assert hand.tell(None) == effects.Next()
     for finished in (returned(2), raised(1)):
-        assert hand.tell(finished) == r.Send(finished.answer)
-        assert hand.tell(None) == r.Next()
+        assert hand.tell(finished) == effects.Send(finished.answer)
+        assert hand.tell(None) == effects.Next()
     audit = hand.end(done()).audit
     assert [record.outcome for record in audit] == ["raised", "returned"]
     assert [record.duration for record in audit] == [0.5, 0.5]
@@ -85,13 +85,13 @@ def test_a_call_that_nobody_waited_for_is_abandoned() -> None:
 
 def test_a_late_handler_of_an_earlier_run_is_ignored() -> None:
     hand = ByHand().start()
-    assert hand.tell(returned(1, run=6)) == r.Next()
+    assert hand.tell(returned(1, run=6)) == effects.Next()
     assert hand.end(done()).success
 
 
 def test_a_denied_operation() -> None:
     hand = ByHand().start()
-    assert hand.tell(denied(a="x")) == r.Next()
+    assert hand.tell(denied(a="x")) == effects.Next()
     error = hand.end(failed("OPERATION_DENIED", type_name="PermissionError", line=3, call=1)).error
     assert error is not None
     assert error.verdict == Deny("names", "grammar", "no name")
@@ -107,7 +107,7 @@ def test_output_in_order_and_live() -> None:
     hand = ByHand(on_output=lambda stream, text: heard.append((stream, text))).start()
     sent = [("stdout", "a\n"), ("stderr", "b"), ("stdout", "c")]
     for stream, text in sent:
-        assert hand.tell(f.Output(7, stream, text)) == r.Next()  # type: ignore[arg-type]
+        assert hand.tell(f.Output(7, stream, text)) == effects.Next()  # type: ignore[arg-type]
     assert heard == sent
     result = hand.end(done())
     assert (result.stdout, result.stderr) == ("a\nc", "b")
@@ -161,7 +161,7 @@ def test_a_handler_that_ends_after_the_host_gave_up_changes_nothing() -> None:
     hand = ByHand().start()
     hand.tell(call(a=1))
     hand.run.timed_out()
-    assert hand.tell(returned()) == r.Next()
+    assert hand.tell(returned()) == effects.Next()
     assert hand.history[0].outcome == "abandoned"
 
 

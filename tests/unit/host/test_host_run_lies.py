@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from doublevm import ProtocolError
-from doublevm.host import run as r
+from doublevm.host import effects
 from doublevm.host.trail import Trail
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode
@@ -74,9 +74,9 @@ def test_a_guest_of_another_run_starts() -> None:
 
 def answered(hand: ByHand, number: int) -> None:
     """Let a call through and answer it."""
-    assert isinstance(hand.tell(call(number, a=1)), r.Invoke)
-    assert isinstance(hand.tell(returned(number)), r.Send)
-    assert hand.tell(None) == r.Next()
+    assert isinstance(hand.tell(call(number, a=1)), effects.Invoke)
+    assert isinstance(hand.tell(returned(number)), effects.Send)
+    assert hand.tell(None) == effects.Next()
 
 
 def test_a_call_made_twice() -> None:
@@ -112,7 +112,7 @@ def test_calls_beyond_the_budget() -> None:
 def test_denials_beyond_the_limit() -> None:
     hand = ByHand().start()
     for number in (1, 2):
-        assert hand.tell(denied(number)) == r.Next()
+        assert hand.tell(denied(number)) == effects.Next()
     with pytest.raises(ProtocolError, match="more than 2"):
         hand.tell(denied(3))
     assert len(hand.history) == 2
@@ -121,7 +121,7 @@ def test_denials_beyond_the_limit() -> None:
 def test_output_beyond_the_limit_bit_by_bit() -> None:
     hand = ByHand().start()
     for _ in range(10):
-        assert hand.tell(output("x" * 10)) == r.Next()
+        assert hand.tell(output("x" * 10)) == effects.Next()
     with pytest.raises(ProtocolError, match="more output"):
         hand.tell(f.Output(7, "stderr", "x"))
 
@@ -141,7 +141,7 @@ def test_a_catch_all_gets_every_name_that_is_one() -> None:
     seen: list[Any] = []
     hand = ByHand(tools=[], tool_handler=lambda name, args: seen.append((name, args))).start()
     effect = hand.tell(call(operation="a:b/c.d-e_1", x=1))
-    assert isinstance(effect, r.Invoke)
+    assert isinstance(effect, effects.Invoke)
     effect.invocation.call_handler()
     assert seen == [("a:b/c.d-e_1", {"x": 1})]
     hand = ByHand(tools=[], tool_handler=lambda name, args: seen.append((name, args))).start()

@@ -68,6 +68,7 @@ EXAMPLES: Final[dict[type, msgspec.Struct]] = {
         f.Run(1, "1", b"\x80", "auto", session=False, full_traceback=True, limits=LIMITS),
         f.Returned(1, 1, b"\xc0"),
         f.Raised(1, 1, "ValueError", "message"),
+        f.Refused(1, 1, "message"),
         f.EndSession(),
         f.Ready(f.VERSION, {}, ("monty",)),
         f.Unconfined("why"),

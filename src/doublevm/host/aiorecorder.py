@@ -1,0 +1,39 @@
+"""Writes entries from an event loop, which goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from doublevm.host.aiolink import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from doublevm.host.recorder import Recorder
+    from doublevm.host.sinks.entries import AnyEntry
+    from doublevm.verdict import Deny
+
+
+async def keep(recorder: Recorder, entries: Sequence[AnyEntry]) -> Deny | None:
+    """Give entries to all sinks; return a denial if one that is required did not take them.
+
+    The sinks are called in a thread, and what an async one gives is awaited in this loop.
+    """
+    loop = asyncio.get_running_loop()
+
+    def wait(waiting: Awaitable[None]) -> None:
+        asyncio.run_coroutine_threadsafe(_awaited(waiting), loop).result()
+
+    if recorder.blocking:
+        denial: Deny | None = await in_thread(lambda: recorder.write(entries, wait))
+        return denial
+    return recorder.write(entries, _refuse)
+
+
+def _refuse(waiting: Awaitable[None]) -> None:
+    raise TypeError(f"a sink that is not blocking returned {type(waiting).__name__}")
+
+
+async def _awaited(waiting: Awaitable[None]) -> None:
+    await waiting

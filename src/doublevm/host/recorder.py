@@ -1,0 +1,96 @@
+"""What writes an enclave's operations to its sinks, and says so if it could not."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from doublevm.host.threads import threads
+from doublevm.verdict import Deny
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from concurrent.futures import Future
+
+    from doublevm.host.sinks.base import Sink
+    from doublevm.host.sinks.entries import AnyEntry
+
+    Submitted = Future[tuple[Any, BaseException | None]]
+
+UNAVAILABLE: Final = Deny("audit", "unavailable", "it could not be put on record")
+"""Says nothing of the sink: the guest reads it."""
+
+LAST_WORDS: Final = 1.0
+"""Seconds that the end of a run waits for sinks to take what became of its last operations."""
+
+
+_log: Final = logging.getLogger("doublevm.audit")
+
+
+class Recorder:
+    """One enclave's sinks. From any thread."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        """Begin a conversation's part of the trail."""
+        self._sinks = sinks
+        self.enclave = secrets.token_hex(8)
+        """What the trail calls the conversation."""
+        self.blocking = any(sink.blocking for sink in sinks)
+        """Whether ``write`` may wait."""
+        self._failing: set[str] = set()
+        """What is known to fail, so that the log is told once."""
+
+    def write(
+        self, entries: Sequence[AnyEntry], wait: Callable[[Awaitable[None]], Any]
+    ) -> Deny | None:
+        """Give entries to all sinks; return a denial if one that is required did not take them.
+
+        ``wait`` waits for the sinks that are async.
+        """
+        denial, failing = None, set()
+        for sink in self._sinks:
+            try:
+                waiting = sink.write(entries)
+                if waiting is not None:
+                    wait(waiting)
+            # The border to the host's sinks: what is not kept may not happen.
+            except Exception as error:  # noqa: BLE001
+                failing.add(f"{type(sink).__name__}: {_in_short(error)}")
+                if sink.required:
+                    denial = UNAVAILABLE
+        for problem in failing - self._failing:
+            _log.error("an audit sink does not keep records: %s", problem)
+        self._failing = failing
+        return denial
+
+    def write_soon(
+        self, entries: Sequence[AnyEntry], submit: Callable[[Awaitable[None]], Submitted]
+    ) -> None:
+        """Give entries to all sinks in a thread, and wait for that a moment.
+
+        A sink that hangs must not keep a run that was given up from ending.
+        """
+        written = threading.Event()
+
+        def wait(waiting: Awaitable[None]) -> None:
+            _, error = submit(waiting).result()
+            if error is not None:
+                raise error
+
+        def write() -> None:
+            self.write(entries, wait)
+            written.set()
+
+        threads.run(write)
+        written.wait(LAST_WORDS)
+
+
+def _in_short(error: Exception) -> str:
+    """Say what failed, and not in the error's own words: these may quote what was to be kept."""
+    name = type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{name} ({os.strerror(error.errno)})"
+    return name

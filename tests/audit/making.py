@@ -1,0 +1,42 @@
+"""Entries and trails for the tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from doublevm.audit import JsonlSink, SqliteSink
+from doublevm.host.sinks.entries import Attempt, Ended
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KINDS: dict[str, type[JsonlSink | SqliteSink]] = {"jsonl": JsonlSink, "sqlite": SqliteSink}
+
+
+def attempt(number: int = 1, **changes: Any) -> Attempt:
+    fields: dict[str, Any] = {
+        "enclave": "e" * 16,
+        "run": 1,
+        "number": number,
+        "time": 1000.0 + number,
+        "operation": "users:list",
+        "arguments": {"n": number},
+        "verdict": "allow",
+    }
+    return Attempt(**fields | changes)
+
+
+def ended(number: int = 1, **changes: Any) -> Ended:
+    fields: dict[str, Any] = {
+        "enclave": "e" * 16,
+        "run": 1,
+        "number": number,
+        "time": 1000.5 + number,
+        "outcome": "returned",
+        "duration": 0.25,
+    }
+    return Ended(**fields | changes)
+
+
+def opened(kind: str, folder: Path, **options: Any) -> JsonlSink | SqliteSink:
+    return KINDS[kind](folder / f"trail.{kind}", **options)
