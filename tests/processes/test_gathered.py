@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from doublevm import AsyncEnclave, Enclave, EnclavePool, Limits, tool
+from doublevm import AsyncEnclave, Enclave, EnclavePool, Limits, VMCrashed, tool
 from doublevm.host.cores import usable_cores
 from tests.support.procfs import inner_vms, parent_vms, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = pytest.mark.skipif(len(usable_cores()) < 2, reason="needs two cores")
 
@@ -91,32 +89,42 @@ def test_async_and_in_a_pool() -> None:
 
 @both_engines
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_guest_that_computes_is_let_go(engine: str, is_async: bool) -> None:  # noqa: FBT001
+def test_a_guest_that_computes_is_let_go(
+    engine: str,
+    is_async: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Long enough to be looked at before, on a machine that has more to do.
+    monkeypatch.setattr("doublevm.host.cores.COMPUTES_SECONDS", 1.0)
     looked: list[bool] = []
 
-    def watch(first: Callable[[], object]) -> None:
-        first()
-        looked.append(wait_until(lambda: where_vms_are() == {usable_cores()}, 8))
+    def watch() -> None:
+        looked.append(wait_until(together, 10))
+        looked.append(wait_until(lambda: where_vms_are() == {usable_cores()}, 10))
+        for process in parent_vms():  # it need not compute any longer
+            os.kill(process.pid, signal.SIGKILL)
 
-    options: dict[str, Any] = {"engine": engine, "limits": Limits(timeout=4)}
+    options: dict[str, Any] = {"engine": engine, "limits": Limits(timeout=30)}
     program = "while True: pass"
 
     async def main() -> None:
         async with AsyncEnclave(**options) as enclave:
             (await enclave.run("1")).unwrap()
             watcher.start()
-            await enclave.run(program)
+            with pytest.raises(VMCrashed):
+                await enclave.run(program)
 
-    watcher = threading.Thread(target=watch, args=(lambda: wait_until(together, 5),))
+    watcher = threading.Thread(target=watch)
     if is_async:
         asyncio.run(main())
     else:
         with Enclave(**options) as enclave:
             enclave.run("1").unwrap()
             watcher.start()
-            enclave.run(program)
+            with pytest.raises(VMCrashed):
+                enclave.run(program)
     watcher.join()
-    assert looked == [True]
+    assert looked == [True, True]
 
 
 @pytest.mark.usefixtures("patient")
