@@ -76,12 +76,7 @@ def _check_counting(guard: Guard, level: SecurityLevel, engine: EngineChoice) ->
 
 
 def _rules(rules: Iterable[GuardRule]) -> tuple[g.OwnRule, ...]:
-    own = tuple(
-        g.OwnRule(
-            rule.id, rule.action, pickle_function(rule.check, f"guard rule {rule.id!r}: check")
-        )
-        for rule in rules
-    )
+    own = tuple(map(_rule, rules))
     size = sum(len(each.function) for each in own)
     if size > MAX_VALUE_BYTES:
         raise ConfigError(
