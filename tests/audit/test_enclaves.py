@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -218,6 +219,50 @@ def test_async_functions_are_awaited(open_enclave: Opens) -> None:
     enclave.run("look()\nlook()")
     assert [type(entry) for entry in kept] == [Attempt, Ended, Attempt, Ended]
     assert ran == [1, 3]
+
+
+class Keeper:
+    """Can be called as the async function that it is made of."""
+
+    def __init__(self, keep: Any) -> None:
+        self._keep = keep
+
+    async def __call__(self, entry: AnyEntry) -> None:
+        await self._keep(entry)
+
+
+def around(keep: Any) -> Any:
+    def plain(entry: AnyEntry) -> Any:
+        return keep(entry)
+
+    return plain
+
+
+HIDING: dict[str, Any] = {
+    "a partial function": functools.partial,
+    "an object that can be called": Keeper,
+    "a plain function around it": around,
+}
+
+
+@pytest.mark.parametrize("hidden", HIDING.values(), ids=HIDING)
+def test_async_functions_that_look_plain_are_awaited(open_enclave: Opens, hidden: Any) -> None:
+    kept: list[AnyEntry] = []
+
+    async def keep(entry: AnyEntry) -> None:
+        kept.append(entry)
+
+    sink = CallableSink(hidden(keep), required=True)
+    open_enclave(tools=[write], audit=sink).run("write('x')")
+    assert [type(entry) for entry in kept] == [Attempt, Ended]
+
+
+def test_async_functions_that_look_plain_may_refuse(open_enclave: Opens) -> None:
+    async def fail(_: AnyEntry) -> None:
+        raise OSError
+
+    sink = CallableSink(functools.partial(fail), required=True)
+    assert open_enclave(tools=[write], audit=sink).run("write('x')").stats.denied == 1
 
 
 def test_an_async_sink_is_awaited_in_the_callers_loop() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import ConfigError
@@ -17,8 +16,9 @@ if TYPE_CHECKING:
 class CallableSink(BaseSink):
     """Calls a function with each entry, an ``Attempt`` or an ``Ended``.
 
-    One call at a time, in the order of the entries; an async function is awaited in the event loop
-    of an async enclave, and in one of doublevm's own otherwise.
+    One call at a time, in the order of the entries; what a call gives to await is awaited in the
+    event loop of an async enclave, and in one of doublevm's own otherwise. What is asked is the
+    answer and not the function: a decorator or ``functools.partial`` hides that one is async.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class CallableSink(BaseSink):
         """Use ``function``; what it raises means that the entry was not kept.
 
         Args:
-            function: sync or async; what it returns is not looked at.
+            function: sync or async; what else it returns is not looked at.
             required: whether operations that it did not take are denied.
             **options: those of ``BaseSink``.
 
@@ -42,17 +42,17 @@ class CallableSink(BaseSink):
             raise ConfigError(f"CallableSink takes a function (entry), not {function!r}")
         super().__init__(required=required, **options)
         self._function = function
-        called = function if inspect.isroutine(function) else type(function).__call__
-        self._is_async = inspect.iscoroutinefunction(called)
 
     def _keep(self, entries: Sequence[AnyEntry]) -> Awaitable[None] | None:
-        if self._is_async:
-            return self._keep_async(entries)
-        for entry in entries:
-            self._function(entry)
+        for place, entry in enumerate(entries, 1):
+            given: Any = self._function(entry)
+            if hasattr(given, "__await__"):
+                return self._keep_on(given, entries[place:])
         return None
 
-    async def _keep_async(self, entries: Sequence[AnyEntry]) -> None:
-        for entry in entries:
-            waiting: Any = self._function(entry)
-            await waiting
+    async def _keep_on(self, given: Any, rest: Sequence[AnyEntry]) -> None:
+        await given
+        for entry in rest:
+            given = self._function(entry)
+            if hasattr(given, "__await__"):
+                await given
