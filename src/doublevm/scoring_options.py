@@ -6,12 +6,11 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from doublevm.callables import wrong_function
+from doublevm.callables import is_async, wrong_function
 from doublevm.errors import ConfigError
 from doublevm.score import MOST_POINTS, Score, ScoringRequest
 from doublevm.shapes import brief
@@ -182,11 +181,7 @@ def _check_function(name: str, function: Any, *, may_be_async: bool) -> None:
     what = "'rules', HttpScorer(...) or a function" if name == "scorer" else "a function"
     if not callable(function):
         raise ConfigError(f"scoring_gate.{name} must be {what}, not {brief(function, 80)}")
-    bare = function
-    while isinstance(bare, partial):
-        bare = bare.func
-    call = getattr(bare, "__call__", None)  # noqa: B004 - the method itself is inspected
-    if not may_be_async and any(map(inspect.iscoroutinefunction, (bare, call))):
+    if not may_be_async and is_async(function):
         raise ConfigError(f"scoring_gate.{name} is async and would not be awaited; make it plain")
     try:
         signature = inspect.signature(function)

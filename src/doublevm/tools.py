@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from doublevm.barriers.names import MAX_NAME, is_name
+from doublevm.callables import gives_awaitable
 from doublevm.errors import ConfigError
 from doublevm.guest_names import CALL_TOOL, guest_path
 from doublevm.operation import Parameter, ToolSpec
@@ -51,12 +52,7 @@ class Tool:
     @property
     def is_async(self) -> bool:
         """Whether calling the handler gives something to await."""
-        target = self.function
-        while isinstance(target, functools.partial):
-            target = target.func
-        return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(
-            getattr(target, "__call__", None)  # noqa: B004 - the method itself is inspected
-        )
+        return gives_awaitable(self.function)
 
     @property
     def spec(self) -> ToolSpec:

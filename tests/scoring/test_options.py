@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from doublevm import Analyzer, ConfigError, HttpScorer, ScoringGate
 from doublevm.guard.scoring.rules import RULES
 from doublevm.scoring_options import RULE_IDS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 def analyze(source: str, tree: Any) -> tuple[()]:
@@ -17,6 +20,10 @@ def analyze(source: str, tree: Any) -> tuple[()]:
 
 async def late(_: Any) -> int:
     return 0
+
+
+async def stream(_: Any) -> AsyncIterator[int]:
+    yield 0
 
 
 class Late:
@@ -48,6 +55,7 @@ WRONG_GATES: list[tuple[dict[str, Any], str]] = [
     ({"on_score": late}, "scoring_gate.on_score is async and would not be awaited"),
     ({"on_score": functools.partial(late)}, "scoring_gate.on_score is async"),
     ({"on_score": Late()}, "scoring_gate.on_score is async"),
+    ({"on_score": stream}, "scoring_gate.on_score is async"),
     ({"on_score": lambda: 5}, "scoring_gate.on_score must take one argument, the score"),
     ({"timeout": 0}, "scoring_gate.timeout must be more than 0 and at most 600 seconds, not 0"),
     ({"timeout": 601}, "scoring_gate.timeout must be more than 0 and at most 600 seconds"),
