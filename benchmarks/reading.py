@@ -15,6 +15,7 @@ import json
 import statistics
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from doublevm import Enclave, ScoringGate, tool
@@ -65,13 +66,13 @@ except ValueError as error:
 @tool(name="expenses:list")
 def list_expenses(team: str, limit: int = 10) -> list[dict[str, Any]]:
     """Return expenses."""
-    raise NotImplementedError
+    return [{"id": 1, "amount": 12.5, "team": team}][:limit]
 
 
 @tool(name="note:add")
 def add_note(title: str, text: str) -> None:
     """Add a note."""
-    raise NotImplementedError
+    sys.stdout.write(f"{title}: {text}\n")
 
 
 def program(lines: int) -> str:
@@ -81,11 +82,11 @@ def program(lines: int) -> str:
 
 
 def configured() -> Configure:
-    """Return what the parent VM of such an enclave is told."""
+    """Return what the parent VM of such an enclave is told, word for word."""
     enclave = Enclave(
         tools=[list_expenses, add_note], security_level="SECURE", scoring_gate=ScoringGate()
     )
-    return enclave._core.configure()  # noqa: SLF001 - nothing is started
+    return enclave._core.configure()  # noqa: SLF001 - to measure what enclaves do, none started
 
 
 def timed(work: Callable[[], object], samples: int) -> float:
@@ -110,12 +111,9 @@ def measure(samples: int) -> list[dict[str, float]]:
         tree = ast.parse(source)
         grader.grade(source, tree, TIMEOUT)  # to warm up
         row: dict[str, float] = {"lines": source.count("\n")}
-        row["parsing"] = timed(lambda source=source: ast.parse(source), samples)  # type: ignore[misc]
-        row["guard"] = timed(lambda source=source: read(reader, source), samples) - row["parsing"]  # type: ignore[misc]
-        row["scoring"] = timed(
-            lambda source=source, tree=tree: grader.grade(source, tree, TIMEOUT),  # type: ignore[misc]
-            samples,
-        )
+        row["parsing"] = timed(partial(ast.parse, source), samples)
+        row["guard"] = timed(partial(read, reader, source), samples) - row["parsing"]
+        row["scoring"] = timed(partial(grader.grade, source, tree, TIMEOUT), samples)
         row["per_line"] = (row["guard"] + row["scoring"]) / row["lines"]
         rows.append(row)
     return rows
