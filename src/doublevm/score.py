@@ -26,6 +26,8 @@ MOST_SIGNALS: Final = 200
 
 Decision = Literal["allow", "warn", "block"]
 """What becomes of a program: it runs, it runs and somebody should look at it, it does not run."""
+ArgumentKind = Literal["text", "number", "flag", "none", "empty", "unknown"]
+"""What is known of a value; see Argument."""
 
 Points = Annotated[int, Meta(ge=0, le=MOST_POINTS)]
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
@@ -60,7 +62,7 @@ class Argument(_Value, frozen=True):
     name: Text
     """The parameter's name, or the key in a dict; the items of a list have the list's name. Empty
     if it is not known."""
-    kind: Literal["text", "number", "flag", "none", "empty", "unknown"]
+    kind: ArgumentKind
     """``"empty"``: an empty text, list or dict. ``"unknown"``: known when the program runs."""
     value: str | bool | float | None
     """The value of a text, number or flag, as far as the program's text says it; else None."""

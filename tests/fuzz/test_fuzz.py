@@ -94,8 +94,8 @@ def test_it_finds_an_exception_that_may_not_come_out(monkeypatch: pytest.MonkeyP
 
 
 def test_it_finds_a_reader_that_does_not_expect_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doublevm.guard.reading.TooLarge", ZeroDivisionError)
-    assert type(finding("source").__cause__).__name__ == "TooLarge"
+    monkeypatch.setattr("doublevm.guard.reading.TooLargeError", ZeroDivisionError)
+    assert type(finding("source").__cause__).__name__ == "TooLargeError"
 
 
 def test_an_honest_parent_vm_goes_through() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from doublevm.guard.survey import Survey, TooLarge
+from doublevm.guard.survey import Survey, TooLargeError
 from doublevm.guard_options import MAX_NESTING, MAX_NODES
 from tests.guard.harmless_programs import ALL, ROOT
 
@@ -49,7 +49,7 @@ def test_the_depth_is_that_of_the_tree() -> None:
 def test_what_is_too_large_is_told_with_its_place(limit: str) -> None:
     tree = ast.parse("a = 1\nb = [1, [2]]")
     nesting, nodes = (4, 99) if limit == "nesting" else (99, 6)
-    with pytest.raises(TooLarge) as caught:
+    with pytest.raises(TooLargeError) as caught:
         Survey(tree, nesting, nodes)
     assert caught.value.rule == f"max_{limit}"
     assert getattr(caught.value.node, "lineno", 0) == 2

@@ -68,7 +68,7 @@ def _problem(word: str, names: frozenset[str]) -> tuple[str, str] | None:
 def _mixed(word: str) -> str:
     """Return the scripts that are mixed within a word, or nothing if that can be told."""
     scripts = {script: None for letter in word if (script := _script(letter))}
-    if len(scripts) < 2 or scripts.keys() <= _JAPANESE_OR_KOREAN | {"LATIN"}:  # noqa: PLR2004
+    if len(scripts) <= 1 or scripts.keys() <= _JAPANESE_OR_KOREAN | {"LATIN"}:
         return ""
     if scripts.keys() == {"GREEK", "LATIN"} and not DECEPTIVE_GREEK.intersection(word):
         return ""

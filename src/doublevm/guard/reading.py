@@ -23,7 +23,7 @@ from doublevm.guard.rules.internals import internals
 from doublevm.guard.rules.reserved_names import reserved_names
 from doublevm.guard.rules.unbounded_loops import unbounded_loops
 from doublevm.guard.rules.unknown_names import unknown_names
-from doublevm.guard.survey import Survey, TooLarge
+from doublevm.guard.survey import Survey, TooLargeError
 from doublevm.guard.text import sizes, slow_to_parse
 from doublevm.guard_options import MAX_FUNCTIONS, MAX_NESTING, MAX_NODES
 
@@ -116,7 +116,7 @@ def _parse(reading: Reading, guarding: Guarding | None, around: Surroundings) ->
         message = f"{type(error).__name__}: {error.msg}"
         place = (error.lineno or 1, max(1, error.offset or 1))
         reading.add("refuse", [at_place("syntax", *place, lines, message)])
-    except TooLarge as error:
+    except TooLargeError as error:
         reading.add("refuse", [_too_large(error, nesting, nodes, lines)])
     # Null bytes and lone surrogates are ValueErrors; what is nested beyond the parser's stack is
     # a RecursionError or MemoryError, by version.
@@ -125,7 +125,7 @@ def _parse(reading: Reading, guarding: Guarding | None, around: Surroundings) ->
         reading.add("refuse", [at_place("syntax", 1, 1, lines, message)])
 
 
-def _too_large(error: TooLarge, nesting: int, nodes: int, lines: list[str]) -> Finding:
+def _too_large(error: TooLargeError, nesting: int, nodes: int, lines: list[str]) -> Finding:
     rule, message, advice = {
         "max_nesting": (
             "max_nesting",

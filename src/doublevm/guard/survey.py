@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from doublevm.guard_options import MAX_FUNCTIONS
 from doublevm.word_lists import words
@@ -16,7 +16,9 @@ from doublevm.word_lists import words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Node = TypeVar("Node", bound=ast.AST)
+A = TypeVar("A", bound=ast.AST)
+B = TypeVar("B", bound=ast.AST)
+C = TypeVar("C", bound=ast.AST)
 
 # Fields that never hold a node with something below it.
 _LEAVES: Final = words(
@@ -32,12 +34,11 @@ _fields: Final[dict[type[ast.AST], tuple[str, ...]]] = {
     ast.ImportFrom: ("names",),
 }
 
-
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 """Fields with statements, or with what has such fields; a definition is nowhere else."""
 
 
-class TooLarge(Exception):  # noqa: N818 - it says what a program is
+class TooLargeError(Exception):
     """The tree is deeper, or has more nodes, than is read."""
 
     def __init__(self, rule: str, node: ast.AST) -> None:
@@ -53,7 +54,7 @@ class Survey:
         """Walk the tree, level by level.
 
         Raises:
-            TooLarge: it is beyond one of the limits.
+            TooLargeError: it is beyond one of the limits.
         """
         self.tree = tree
         self._by_type: dict[type[ast.AST], list[Any]] = {}
@@ -63,9 +64,9 @@ class Survey:
             self.depth += 1
             self.nodes += len(level)
             if self.depth > max_nesting:
-                raise TooLarge("max_nesting", level[0])
+                raise TooLargeError("max_nesting", level[0])
             if self.nodes > max_nodes:
-                raise TooLarge("max_nodes", level[max_nodes - self.nodes])
+                raise TooLargeError("max_nodes", level[max_nodes - self.nodes])
             level = self._take(level)
         self._refuse_nested_functions()
 
@@ -96,11 +97,18 @@ class Survey:
             node, depth = todo.pop()
             depth += isinstance(node, functions)
             if depth > MAX_FUNCTIONS:
-                raise TooLarge("functions", node)
+                raise TooLargeError("functions", node)
             for name in _BLOCKS:
                 todo += [(child, depth) for child in getattr(node, name, ())]
 
-    def of(self, *kinds: type[Node]) -> Iterator[Node]:
+    @overload
+    def of(self, kind: type[A], /) -> Iterator[A]: ...
+    @overload
+    def of(self, kind: type[A], second: type[B], /) -> Iterator[A | B]: ...
+    @overload
+    def of(self, kind: type[A], second: type[B], third: type[C], /) -> Iterator[A | B | C]: ...
+
+    def of(self, *kinds: type[ast.AST]) -> Iterator[Any]:
         """Yield the nodes of these types, each type's from the outside inwards."""
         for kind in kinds:
             yield from self._by_type.get(kind, ())
@@ -163,15 +171,15 @@ def _own(survey: Survey) -> Iterator[str]:
     for argument in survey.of(ast.arg):
         yield argument.arg
     for node in survey.of(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
-        yield node.name  # type: ignore[attr-defined]
+        yield node.name
     for caught in survey.of(ast.ExceptHandler, ast.MatchAs, ast.MatchStar):
-        if name_of := caught.name:  # type: ignore[attr-defined]
-            yield name_of
+        if caught.name:
+            yield caught.name
     for mapping in survey.of(ast.MatchMapping):
         if mapping.rest:
             yield mapping.rest
     for statement in survey.of(ast.Global, ast.Nonlocal):
-        yield from statement.names  # type: ignore[attr-defined]
+        yield from statement.names
     for parameter in survey.of_name("TypeVar", "ParamSpec", "TypeVarTuple"):
         yield parameter.name
     for alias in survey.of_name("TypeAlias"):

@@ -22,6 +22,8 @@ KEPT: Final = frozenset(
 )
 """Names that make a guest what it is."""
 
+_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
 
 def reserved_names(program: Program) -> Iterator[Finding]:
     """Yield every binding of a name that is kept, and every definition of a tool."""
@@ -31,9 +33,8 @@ def reserved_names(program: Program) -> Iterator[Finding]:
             yield program.finding(RULE, node, message, "choose another name")
     # Not those within a class: a method is known by its object.
     for statement in program.tree.body:
-        if getattr(statement, "name", "") in program.around.roots:
-            name = statement.name  # type: ignore[attr-defined]
-            message = f"'{name}' is a tool, which this definition hides"
+        if isinstance(statement, _DEFINITIONS) and statement.name in program.around.roots:
+            message = f"'{statement.name}' is a tool, which this definition hides"
             advice = "leave the definition out and call the tool"
             yield program.finding(RULE, statement, message, advice)
 
@@ -43,8 +44,8 @@ def _bindings(program: Program) -> Iterator[tuple[ast.AST, str]]:
     for name in survey.of(ast.Name):
         if not isinstance(name.ctx, ast.Load):
             yield name, name.id
-    for node in survey.of(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
-        yield node, node.name  # type: ignore[attr-defined]
+    for node in survey.of(*_DEFINITIONS):
+        yield node, node.name
     for argument in survey.of(ast.arg):
         yield argument, argument.arg
     for alias in survey.of(ast.alias):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from doublevm.guard.scoring.names import Value
     from doublevm.operation import Parameter
+    from doublevm.score import ArgumentKind
 
 _HOLE: Final = "{}"
 """Stands in a text for what is known when the program runs."""
@@ -30,7 +31,7 @@ class Leaf(NamedTuple):
     """One value, and the name it goes by."""
 
     name: str
-    kind: str
+    kind: ArgumentKind
     value: Any
     node: ast.expr
 

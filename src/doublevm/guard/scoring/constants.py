@@ -23,6 +23,8 @@ _OPERATORS: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
 }
 _LARGEST_POWER: Final = 400
 """Of ten: beyond every float, and still quick to compute."""
+_MOST_BITS: Final = 10_000
+"""Of an int that is computed with; beyond, it is not followed any more."""
 _LONGEST: Final = 100_000
 """Characters of a text that is put together; beyond, it is not followed any more."""
 
@@ -90,4 +92,4 @@ def _is_number(value: Any) -> bool:
     """Tell whether it is a number that can be computed with quickly."""
     if isinstance(value, bool):
         return False
-    return isinstance(value, float) or (isinstance(value, int) and value.bit_length() < 10_000)  # noqa: PLR2004
+    return isinstance(value, float) or (isinstance(value, int) and value.bit_length() < _MOST_BITS)

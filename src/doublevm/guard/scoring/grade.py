@@ -53,10 +53,12 @@ def decided(
         fail_open: whether a program is let through although scoring it has failed.
         failure: what has failed; empty if nothing has.
     """
-    return Score(score, tuple(signals), _decision(score, block, warn, failure, fail_open), failure)
+    return Score(
+        score, tuple(signals), _decision(score, block, warn, failure, fail_open=fail_open), failure
+    )
 
 
-def _decision(score: int, block: int, warn: int, failure: str, fail_open: bool) -> Decision:  # noqa: FBT001 - of this module alone
+def _decision(score: int, block: int, warn: int, failure: str, *, fail_open: bool) -> Decision:
     if score >= block or (failure and not fail_open):
         return "block"
     # What scored nothing because scoring failed should not look as if it had been found harmless.

@@ -115,7 +115,7 @@ class Ledger:
 
     def _tool_call(self, entry: Entry, lines: Sequence[str]) -> ToolCall:
         arguments = tuple(
-            Argument(leaf.name, leaf.kind, leaf.value, *place(leaf.node, lines))  # type: ignore[arg-type]
+            Argument(leaf.name, leaf.kind, leaf.value, *place(leaf.node, lines))
             for leaf in entry.leaves
         )
         line, column = place(entry.node, lines)
