@@ -8,8 +8,6 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-import msgspec
-
 from doublevm.confinement import WARN_BELOW, Confinement, Rung
 from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
@@ -150,29 +148,15 @@ class EnclaveCore:
         Raises:
             ConfigError: one is wrong.
         """
-        config = self.config
-        source = check_source(program)
-        merged = config.inputs | check_inputs(inputs, config.handlers)
         if on_output is not None and not callable(on_output):
             raise ConfigError(f"on_output must be a function (stream, text), not {on_output!r}")
-        encoded = encode_inputs(merged)
+        frame = self._run_frame(program, inputs, session=session)
         self._runs += 1
-        frame = f.Run(
-            next(self._numbers),
-            source,
-            encoded,
-            config.engine,
-            session,
-            config.level.settings.full_traceback,
-            config.run_limits,
-        )
-        if self._gate is not None:
-            frame = msgspec.structs.replace(frame, score=self._gate.known(source) is None)
         return HostRun(
             frame,
-            config.handlers,
+            self.config.handlers,
             self.trail,
-            buffer=config.double_vm.parent_timeout_buffer,
+            buffer=self.config.double_vm.parent_timeout_buffer,
             now=time.time,
             clock=time.monotonic,
             on_output=on_output,
@@ -181,6 +165,20 @@ class EnclaveCore:
             gate=self._gate,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
             kept_as=None if self.recorder is None else self.recorder.enclave,
+        )
+
+    def _run_frame(self, program: str, inputs: dict[str, Any] | None, *, session: bool) -> f.Run:
+        config, source = self.config, check_source(program)
+        encoded = encode_inputs(config.inputs | check_inputs(inputs, config.handlers))
+        return f.Run(
+            run=next(self._numbers),
+            source=source,
+            inputs=encoded,
+            engine=config.engine,
+            session=session,
+            full_traceback=config.level.settings.full_traceback,
+            limits=config.run_limits,
+            score=self._gate is not None and self._gate.known(source) is None,
         )
 
     def host_check(self, program: str, inputs: dict[str, Any] | None) -> HostCheck:

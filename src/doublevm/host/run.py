@@ -13,6 +13,7 @@ from doublevm.guard.findings import at_place, lines_of
 from doublevm.host.effects import Clock, Consult, Escaped, Finished, Invoke, Keep, Next, Send
 from doublevm.host.gating import Gating
 from doublevm.host.guarding import findings_of
+from doublevm.host.printed import Printed
 from doublevm.host.scoring import NOT_ASKED
 from doublevm.host.sinks.entries import attempt_of, outcome_of
 from doublevm.result import RunResult, RunStats
@@ -66,7 +67,7 @@ class HostRun:
         none.
         """
         self._frame, self._handlers, self._trail = frame, handlers, trail
-        self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
+        self._buffer, self._now, self._clock = buffer, now, clock
         self._confinement, self._meter = confinement, meter
         self._kept_as = kept_as
         self._begun: set[int] = set()
@@ -76,8 +77,7 @@ class HostRun:
         self._places: dict[int, int] = {}
         self._attempts = [0, 0]
         """Operations let through, and denied."""
-        self._printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
-        self._characters = 0
+        self._printed = Printed(frame.limits.max_output_bytes, on_output)
         self._engine = ""
         self._read: g.Findings = ()
         self._gating = Gating(gate, frame, self._scored)
@@ -159,7 +159,7 @@ class HostRun:
                 place = self._record(frame, Deny(frame.barrier, frame.rule, frame.reason))
                 yield from self._keep_denied(place)
             case f.Output():
-                self._print(frame.stream, frame.text)
+                self._printed.add(frame.stream, frame.text)
 
     def _drown(
         self, most: int, frame: f.Call | f.Denied | f.Output
@@ -277,15 +277,7 @@ class HostRun:
         if self._attempts[denied] > most:
             raise ProtocolError("parent", f.frame_name(frame), f"more than {most} in one run")
 
-    # --- output and the end -------------------------------------------------------------------
-
-    def _print(self, stream: f.Stream, text: str) -> None:
-        self._printed[stream].append(text)
-        self._characters += len(text)
-        if self._characters > self._frame.limits.max_output_bytes:
-            raise ProtocolError("parent", "output", "more output than the run may have")
-        if self._on_output is not None:
-            self._on_output(stream, text)
+    # --- the end ------------------------------------------------------------------------------
 
     def _guest_error(self, failed: f.Failed) -> GuestError:
         self._gating.check_failure(failed)
@@ -333,15 +325,14 @@ class HostRun:
             peak_memory=usage.peak_memory,
             engine=self._engine,
         )
-        stdout, stderr = ("".join(self._printed[stream]) for stream in ("stdout", "stderr"))
         findings = findings_of(self._read)
         refusing = () if error is None else error.findings
         findings += tuple(each for each in refusing if each not in findings)
         return RunResult(
             value,
             error,
-            stdout,
-            stderr,
+            self._printed.text("stdout"),
+            self._printed.text("stderr"),
             stats,
             audit,
             self._confinement(),
