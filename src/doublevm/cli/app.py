@@ -14,17 +14,15 @@ from doublevm.cli.check_report import show as show_check
 from doublevm.cli.doctor import examine
 from doublevm.cli.doctor_report import as_json as as_json_diagnosis
 from doublevm.cli.doctor_report import show
-from doublevm.cli.failing import USAGE, fail
+from doublevm.cli.failing import statuses
 from doublevm.cli.loading import load_tools, parse_inputs, read_program
 from doublevm.cli.render import Renderer
 from doublevm.cli.report import as_json
-from doublevm.errors import ConfigError, VMError
 from doublevm.host.enclave import Enclave
 from doublevm.limits import Limits
 from doublevm.scoring_options import ScoringGate
 
-GUEST_FAILED, VM_FAILED, INTERRUPTED = 1, 3, 130
-UNHEALTHY = REFUSED = 1
+GUEST_FAILED = UNHEALTHY = REFUSED = 1
 
 MIB = 1024 * 1024
 
@@ -66,32 +64,25 @@ def run(  # noqa: PLR0913 - one parameter an option
 
     Try it: `doublevm run -c "sum(range(10))"`
     """
-    try:
+    with statuses(), contextlib.ExitStack() as stack:
         source = read_program(program, code)
         limits = Limits(
             timeout=timeout,
             memory=memory * MIB if memory is not None else None,
             max_tool_calls=max_tool_calls,
         )
-        with contextlib.ExitStack() as stack:
-            sink = None if audit is None else stack.enter_context(audit_commands.sink_for(audit))
-            enclave = stack.enter_context(
-                Enclave(
-                    tools=load_tools(tools or []),
-                    security_level=level.upper(),
-                    engine=engine,
-                    inputs=parse_inputs(inputs or []),
-                    limits=limits,
-                    audit=sink,
-                )
+        sink = None if audit is None else stack.enter_context(audit_commands.sink_for(audit))
+        enclave = stack.enter_context(
+            Enclave(
+                tools=load_tools(tools or []),
+                security_level=level.upper(),
+                engine=engine,
+                inputs=parse_inputs(inputs or []),
+                limits=limits,
+                audit=sink,
             )
-            raise typer.Exit(_run(enclave, source, json=json, show_operations=show_operations))
-    except ConfigError as error:
-        fail(f"error: {error}", USAGE)
-    except VMError as error:
-        fail(f"{type(error).__name__}: {error}", VM_FAILED)
-    except KeyboardInterrupt:
-        fail("interrupted", INTERRUPTED)
+        )
+        raise typer.Exit(_run(enclave, source, json=json, show_operations=show_operations))
 
 
 def _run(enclave: Enclave, source: str, *, json: bool, show_operations: bool) -> int:
@@ -125,7 +116,7 @@ def check(
 
     Try it: `doublevm check -c "import os" --level SECURE`
     """
-    try:
+    with statuses():
         source = read_program(program, code)
         with Enclave(
             tools=load_tools(tools or []),
@@ -135,10 +126,6 @@ def check(
             scoring_gate=ScoringGate(),
         ) as enclave:
             report = enclave.check(source)
-    except ConfigError as error:
-        fail(f"error: {error}", USAGE)
-    except VMError as error:
-        fail(f"{type(error).__name__}: {error}", VM_FAILED)
     if json:
         sys.stdout.write(as_json_check(report))
     else:
@@ -152,10 +139,8 @@ def tools(
     level: o.Level = "STANDARD",
 ) -> None:
     """Print what to put into a model's prompt: how programs run, and the tools as Python stubs."""
-    try:
+    with statuses():
         enclave = Enclave(tools=load_tools(files), security_level=level.upper())
-    except ConfigError as error:
-        fail(f"error: {error}", USAGE)
     sys.stdout.write(f"{enclave.instructions()}\n{enclave.tool_stubs()}")
 
 
@@ -169,10 +154,8 @@ def doctor(*, json: o.Json = False) -> None:
     For each security level, it says whether the engines monty and cpython are accepted, run with a
     warning, or are refused here.
     """
-    try:
+    with statuses():
         diagnosis = examine()
-    except VMError as error:
-        fail(f"{type(error).__name__}: {error}", VM_FAILED)
     if json:
         sys.stdout.write(as_json_diagnosis(diagnosis))
     else:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+import contextlib
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-USAGE = 2
+from doublevm.errors import ConfigError, VMError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+USAGE, VM_FAILED, INTERRUPTED = 2, 3, 130
+
+
+@contextlib.contextmanager
+def statuses() -> Iterator[None]:
+    """End with the exit status that says whose fault it was: the caller's, or a VM's."""
+    try:
+        yield
+    except ConfigError as error:
+        fail(f"error: {error}", USAGE)
+    except VMError as error:
+        fail(f"{type(error).__name__}: {error}", VM_FAILED)
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
 
 
 def fail(message: str, status: int) -> NoReturn:
