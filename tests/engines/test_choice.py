@@ -334,7 +334,7 @@ DEEP = {
 
 @pytest.mark.parametrize("source", DEEP.values(), ids=DEEP.keys())
 def test_depth_is_the_authors_choice(source: str) -> None:
-    decide(source)
+    assert isinstance(decide(source), Choice)
 
 
 def cost(copies: int) -> float:

@@ -187,3 +187,5 @@ def test_ending_an_enclave_twice_or_unused() -> None:
     enclave = Enclave()
     enclave.close()
     enclave.close()
+    with pytest.raises(ConfigError, match="closed"):
+        enclave.run("1")
