@@ -62,9 +62,9 @@ class ByHand:
     ) -> None:
         self.trail = history if history is not None else Trail()
         self.seconds = 100.0
+        asks = gate is not None and gate.known("1") is None
         frame = f.Run(7, "1", encode({}), "auto", session=False, full_traceback=True, limits=LIMITS)
-        if gate is not None:
-            frame = msgspec.structs.replace(frame, score=True)
+        frame = msgspec.structs.replace(frame, score=asks)
         self.run = r.HostRun(
             frame,
             Handlers(handlers.get("tools", [add]), handlers.get("tool_handler")),

@@ -77,6 +77,22 @@ def test_a_parent_that_scores_although_there_is_no_gate() -> None:
         ByHand().tell(scored())
 
 
+def test_a_parent_that_scores_what_is_known() -> None:
+    gate = Gate(ScoringGate(), None)
+    gate.score("1", Graded((LITTLE,)))
+    hand = ByHand(gate=gate)
+    with pytest.raises(ProtocolError, match="a score that nobody has asked for"):
+        hand.tell(scored())
+    assert [record.outcome for record in hand.history] == ["scored"]
+
+
+def test_the_twin_what_is_known_runs_unasked() -> None:
+    gate = Gate(ScoringGate(), None)
+    gate.score("1", Graded((LITTLE,)))
+    result = ByHand(gate=gate).start().end(done(5))
+    assert (result.value, result.score) == (5, gate.known("1"))
+
+
 def test_a_parent_that_blocks_although_there_is_no_gate() -> None:
     with pytest.raises(ProtocolError, match="another end"):
         ByHand().tell(failed("SCORING_BLOCKED"))
