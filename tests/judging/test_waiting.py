@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -37,6 +38,7 @@ def test_another_enclave_in_the_same_loop_is_not_delayed(engine: Engine) -> None
         ):
             await slow.run("1")  # both pairs have started
             await quick.run("1")
+            began = time.monotonic()
             waits = asyncio.create_task(slow.run("for i in range(3):\n    notes.add()"))
             ticking = asyncio.create_task(ticks(waits))
             await asyncio.sleep(0)
@@ -44,7 +46,8 @@ def test_another_enclave_in_the_same_loop_is_not_delayed(engine: Engine) -> None
             assert all(run.success for run in runs)
             result = await waits
             assert result.success
-            assert result.stats.duration >= 2.0
+            # Not the run's own duration: the host may learn of its start after the first call.
+            assert time.monotonic() - began >= 2.0
             assert [record.outcome for record in result.audit] == ["returned"] * 3
             assert await ticking > 20
 
