@@ -83,10 +83,10 @@ class _Finder:
         self._local = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
         self._returns_followed: set[str] = set()
         self._globals: dict[str, list[ast.expr]] = {}
-        self._globals = self._follow_scope(_own_nodes(tree))
+        self._globals = self._follow_scope(own_nodes(tree))
         for scope in ast.walk(tree):
             if isinstance(scope, _SCOPES):
-                self._follow_scope(_own_nodes(scope))
+                self._follow_scope(own_nodes(scope))
 
     def _follow_scope(self, nodes: list[ast.AST]) -> dict[str, list[ast.expr]]:
         sources = _sources(nodes)
@@ -172,7 +172,7 @@ class _Finder:
         if name in self._returns_followed:
             return
         self._returns_followed.add(name)
-        nodes = _own_nodes(self._local[name])
+        nodes = own_nodes(self._local[name])
         sources = _sources(nodes)
         todo = [n.value for n in nodes if isinstance(n, ast.Return) and n.value is not None]
         while todo:
@@ -184,14 +184,14 @@ class _Finder:
             self.places.add((callee.lineno, callee.col_offset))
 
 
-def _own_nodes(scope: ast.AST) -> list[ast.AST]:
-    """Return the nodes of a scope without those of the functions inside it."""
+def own_nodes(scope: ast.AST, inner: tuple[type[ast.AST], ...] = _SCOPES) -> list[ast.AST]:
+    """Return the nodes of a scope but those below ``inner``: functions, unless told."""
     nodes: list[ast.AST] = []
     todo = list(ast.iter_child_nodes(scope))
     while todo:
         node = todo.pop()
         nodes.append(node)
-        if not isinstance(node, _SCOPES):
+        if not isinstance(node, inner):
             todo += ast.iter_child_nodes(node)
     return nodes
 

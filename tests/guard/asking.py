@@ -47,3 +47,14 @@ def asked(rule: str, source: str, surroundings: Surroundings | None = None) -> l
     found = findings(rule, source, surroundings)
     assert {finding.rule for finding in found} <= {rule}
     return [(each.line, each.column, each.message, each.suggestion) for each in found]
+
+
+def by_level(source: str) -> dict[str, str]:
+    """Return what becomes of a program at each level."""
+    return {level.name: _treated(reading(source, level=level)) for level in SecurityLevel}
+
+
+def _treated(read: Reading) -> str:
+    if read.refusing:
+        return "refuse"
+    return "warn" if read.warning else "allow"

@@ -41,9 +41,10 @@ class Driven(Runs, Protocol):
     def parent_pid(self) -> int: ...
 
 
-class _Sync:
-    def __init__(self, enclave: Enclave) -> None:
-        self._enclave = enclave
+class _Known:
+    """What is asked of both kinds in the same way."""
+
+    _enclave: Enclave | AsyncEnclave
 
     @property
     def history(self) -> tuple[AuditRecord, ...]:
@@ -53,6 +54,13 @@ class _Sync:
     def parent_pid(self) -> int:
         assert self._enclave._link is not None
         return self._enclave._link.process.pid
+
+
+class _Sync(_Known):
+    _enclave: Enclave
+
+    def __init__(self, enclave: Enclave) -> None:
+        self._enclave = enclave
 
     def run(self, program: str) -> RunResult:
         return self._enclave.run(program)
@@ -61,18 +69,11 @@ class _Sync:
         return self._enclave.session()
 
 
-class _Async:
+class _Async(_Known):
+    _enclave: AsyncEnclave
+
     def __init__(self, runner: asyncio.Runner, enclave: AsyncEnclave) -> None:
         self._runner, self._enclave = runner, enclave
-
-    @property
-    def history(self) -> tuple[AuditRecord, ...]:
-        return self._enclave.history
-
-    @property
-    def parent_pid(self) -> int:
-        assert self._enclave._link is not None
-        return self._enclave._link.process.pid
 
     def run(self, program: str) -> RunResult:
         return self._runner.run(self._enclave.run(program))

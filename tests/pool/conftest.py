@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.pool.drivers import opened_pool
-from tests.support.procfs import descendants, wait_until
+from tests.support.procfs import none_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,5 @@ def open_pool(driver: Driver) -> Iterator[Opens]:
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left() -> Iterator[None]:
     """Whatever a file's tests do to their pools: no process lives on."""
-    before = {process.pid for process in descendants()}
-    yield
-    gone = wait_until(lambda: {process.pid for process in descendants()} <= before)
-    assert gone, f"still alive: {descendants()}"
+    with none_left():
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -208,18 +209,26 @@ def test_it_has_nothing_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str((only.folder / "cwd").readlink()) == "/"
 
 
+@contextlib.contextmanager
+def interrupted(monkeypatch: pytest.MonkeyPatch, held: zygote.Zygote) -> Iterator[None]:
+    """Let what is done within be interrupted while it waits for an answer."""
+
+    def receive() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(held, "_receive", receive)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
 def test_an_answer_nobody_waited_for_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host interrupted while it waited: its next request gets its own answer."""
     zygote.warm_up()
     (held,) = zygote._zygotes.values()
 
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(held, "_receive", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            held.spawn(None)
+    with interrupted(monkeypatch, held):
+        held.spawn(None)
     with Enclave(engine="monty") as enclave:
         assert enclave.run("1").unwrap() == 1
 
@@ -269,13 +278,8 @@ def test_one_that_was_given_up_is_asked_nothing(monkeypatch: pytest.MonkeyPatch)
     zygote.warm_up()
     (held,) = zygote._zygotes.values()
 
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(held, "_receive", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            held.warm_up()
+    with interrupted(monkeypatch, held):
+        held.warm_up()
     with pytest.raises(zygote.ZygoteGoneError):
         held.spawn(None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -129,6 +130,15 @@ def reap_adopted(spare: frozenset[int] = frozenset()) -> None:
                 os.waitpid(int(entry.name), os.WNOHANG)
         except (OSError, ChildProcessError):
             continue
+
+
+@contextlib.contextmanager
+def none_left() -> Iterator[None]:
+    """Wait for every process to end that is started within."""
+    before = {process.pid for process in descendants()}
+    yield
+    gone = wait_until(lambda: {process.pid for process in descendants()} <= before)
+    assert gone, f"still alive: {descendants()}"
 
 
 def open_descriptors(pid: int) -> dict[int, str]:

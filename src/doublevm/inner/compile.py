@@ -11,7 +11,7 @@ import ast
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 
-from doublevm.awaiting import awaited_calls
+from doublevm.awaiting import awaited_calls, own_nodes
 from doublevm.inner.iterations import count_iterations
 
 if TYPE_CHECKING:
@@ -85,19 +85,8 @@ class _Awaiter(ast.NodeTransformer):
         return ast.copy_location(ast.Call(name, [node], []), node)
 
 
-def _own_nodes(tree: ast.AST) -> list[ast.AST]:
-    nodes: list[ast.AST] = []
-    todo = list(ast.iter_child_nodes(tree))
-    while todo:
-        node = todo.pop()
-        nodes.append(node)
-        if not isinstance(node, _SCOPES):
-            todo += ast.iter_child_nodes(node)
-    return nodes
-
-
 def _returns(tree: ast.Module) -> bool:
-    return any(isinstance(node, ast.Return) for node in _own_nodes(tree))
+    return any(isinstance(node, ast.Return) for node in own_nodes(tree, _SCOPES))
 
 
 def _keep_value(tree: ast.Module, *, as_return: bool) -> None:
@@ -110,7 +99,7 @@ def _keep_value(tree: ast.Module, *, as_return: bool) -> None:
 
 
 def _as_function(tree: ast.Module) -> ast.Module:
-    own = _own_nodes(tree)
+    own = own_nodes(tree, _SCOPES)
     is_async = any(isinstance(n, ast.Await | ast.AsyncFor | ast.AsyncWith) for n in own)
     names = sorted(_bound_names(own))
     body = [_Plain().visit(statement) for statement in tree.body]
