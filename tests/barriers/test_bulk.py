@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from doublevm.barriers import bulk as module
-from doublevm.barriers.bulk import LIMIT_NAMES, NO_LIMIT_FLAGS, asks_for_everything
+from doublevm.barriers.bulk import (
+    LIMIT_NAMES,
+    NO_LIMIT_FLAGS,
+    asks_for_everything,
+    is_limit,
+    is_no_limit_flag,
+)
 from doublevm.shapes import brief
 from tests.barriers.cases import Denial, Harmless, Step, Table
 from tests.barriers.sequences import OFF, only
@@ -169,3 +175,18 @@ def test_the_reason_says_what_it_is() -> None:
     by_args = pattern.detect(Operation("users:list", {"limit": 1000}), 0.0)
     assert by_args == "limit=1000 asks for very much at once"
     assert pattern.detect(Operation("users:list", {"limit": 10}), 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "limits", "lifts"),
+    [
+        ("limit", True, False),
+        ("maxResults", True, False),
+        ("speed_limit", False, False),
+        ("no_limit", False, True),
+        ("team", False, False),
+        ("", False, False),
+    ],
+)
+def test_what_a_name_says_to_others_that_ask(name: str, limits: bool, lifts: bool) -> None:  # noqa: FBT001
+    assert (is_limit(name), is_no_limit_flag(name)) == (limits, lifts)
