@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -179,6 +180,34 @@ def test_a_number_that_python_does_not_write(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(f"security_level = 0x{'f' * 9000}")
     assert examine(path).problems[0].message.endswith("not <int>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    least: int = 0
+    most: int = 9
+
+    def __post_init__(self) -> None:
+        if self.least > self.most:
+            raise ConfigError("range.least must be at most range.most")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranges:
+    range: Range | None = None
+
+
+def test_options_that_are_wrong_together_are_told_of_their_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No two options of a policy are, so far."""
+    monkeypatch.setattr("doublevm.host.policy_file.reading.Policy", Ranges)
+    path = tmp_path / "policy.toml"
+    path.write_text("\n[range]\nleast = 5\nmost = 4")
+    (problem,) = examine(path).problems
+    assert (problem.line, problem.message) == (2, "range.least must be at most range.most")
+    path.write_text("[range]\nleast = 4\nmost = 5")
+    assert examine(path).policy == Ranges(range=Range(least=4, most=5))  # type: ignore[comparison-overlap]
 
 
 @settings(deadline=None)

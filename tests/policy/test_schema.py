@@ -25,6 +25,7 @@ from doublevm.host.policy_file.kinds import (
     options_of,
     sayable,
 )
+from doublevm.host.policy_file.lines import lines_of
 from doublevm.host.policy_file.mistakes import mistakes
 from doublevm.host.policy_file.schema import schema
 from doublevm.host.policy_file.spelling import written
@@ -98,6 +99,7 @@ def test_schema_and_reading_agree(table: dict[str, Any]) -> None:
     assert read == table
     found = list(mistakes(Policy, read, Policy))
     assert VALIDATOR.is_valid(read) == (not found), found
+    assert {path for path, _ in found} <= lines_of(text).keys()
 
 
 def test_the_schema_is_one() -> None:

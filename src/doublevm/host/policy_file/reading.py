@@ -71,7 +71,8 @@ def examine(path: str | os.PathLike[str]) -> Examined:
             policy = _made(Policy, _without_empty(table), ())
         except _Refused as refused:
             found.append((refused.path, str(refused)))
-    problems = [Problem(_line(lines, where), message) for where, message in found]
+    # All but the file as a whole is on some line.
+    problems = [Problem(lines.get(where, 1), message) for where, message in found]
     return Examined(name, lines, tuple(sorted(problems, key=lambda each: each.line)), policy)
 
 
@@ -107,9 +108,3 @@ def _without_empty(table: dict[str, Any]) -> dict[str, Any]:
 
 def _says_something(value: Any) -> bool:
     return any(map(_says_something, value.values())) if isinstance(value, dict) else True
-
-
-def _line(lines: dict[Path, int], path: Path) -> int:
-    while path and path not in lines:
-        path = path[:-1]
-    return lines.get(path, 1)

@@ -24,7 +24,7 @@ def shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            text = json.dumps(value, ensure_ascii=False)
+            text = _text(value)
         case _:
             return brief(value, LONGEST_SHOWN)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
@@ -40,7 +40,7 @@ def dotted(path: Path) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            name = part if _BARE.match(part) else json.dumps(part, ensure_ascii=False)
+            name = part if _BARE.match(part) else _text(part)
             text += f".{name}" if text else name
     return text
 
@@ -53,8 +53,7 @@ def written(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            # JSON's strings are TOML's, but for one character that TOML wants escaped.
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            return _text(value)
         case list():
             return f"[{', '.join(map(written, value))}]"
         case dict():
@@ -62,3 +61,8 @@ def written(value: Any) -> str:
             return f"{{{', '.join(pairs)}}}"
         case _:
             return str(value)
+
+
+def _text(text: str) -> str:
+    """Return a string in JSON, which is TOML's but for one character that TOML wants escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
