@@ -48,7 +48,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest ratios pytest-3.13 soak fuzz kills rungs bench performance matrix mutate lock clean
+.PHONY: help setup demo test check coverage pytest ratios pytest-3.13 soak fuzz kills rungs bench performance matrix policy mutate lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -146,6 +146,9 @@ performance: ## write docs/performance.md anew, from what make bench has measure
 
 matrix: setup ## write docs/security/attack-matrix.md anew, from the corpus of attacks
 	@$(BIN)/python tests/attacks/matrix.py
+
+policy: setup ## write docs/policy-reference.md and docs/policy.schema.json anew, from the options
+	@$(BIN)/python -m tests.docs.policy_reference
 
 # ONLY='doublevm.state*' takes these mutants alone and leaves what is known of the others.
 # ONLY='doublevm.state*' takes these mutants alone and leaves what is known of the others; several

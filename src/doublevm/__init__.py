@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from doublevm.host.aio import AsyncEnclave, AsyncSession
     from doublevm.host.aiopool import AsyncEnclavePool
     from doublevm.host.enclave import Enclave
+    from doublevm.host.policy_file.values import Policy
     from doublevm.host.pool import EnclavePool
     from doublevm.host.pool_values import PoolStats
     from doublevm.host.session import Session
@@ -73,6 +74,7 @@ _HOMES: Final = {
     "Limits": "limits",
     "OperationHistoryEntry": "history",
     "ParentValidation": "policy",
+    "Policy": "host.policy_file.values",
     "PoolRefused": "errors",
     "PoolStats": "host.pool_values",
     "ProtocolError": "errors",
@@ -122,6 +124,7 @@ __all__ = [
     "Limits",
     "OperationHistoryEntry",
     "ParentValidation",
+    "Policy",
     "PoolRefused",
     "PoolStats",
     "ProtocolError",

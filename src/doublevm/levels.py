@@ -23,6 +23,12 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
 
+class Unsaid(Enum):
+    """That no level was given; None would be one that somebody forgot to set."""
+
+    LEVEL = "the policy's, or STANDARD"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelSettings:
     """What a security level sets."""

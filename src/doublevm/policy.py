@@ -200,7 +200,7 @@ def _compiled(name: str, pattern: object) -> re.Pattern[str]:
     if _is_text(pattern):
         try:
             return re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise _wrong(name, f"a regular expression ({error})", pattern) from None
     if not isinstance(pattern, re.Pattern) or not _is_text(pattern.pattern):
         raise _wrong(name, "a regular expression for text", pattern)

@@ -37,6 +37,7 @@ NAMES = [
     "Limits",
     "OperationHistoryEntry",
     "ParentValidation",
+    "Policy",
     "PoolRefused",
     "PoolStats",
     "ProtocolError",

@@ -12,18 +12,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from doublevm import Policy
 from tests.docs.pages import PAGES, ROOT, Block, blocks, python_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LANGUAGES = {"", "python", "console"}
+LANGUAGES = {"", "python", "console", "toml"}
+
+
+def working_folder(page: str, folder: Path) -> Path:
+    """Return where a page's blocks run: beside the policy files on it, if there are any."""
+    files = [block for block in blocks("toml") if block.page == page]
+    for block in files:
+        name = block.text.partition("\n")[0].removeprefix("# ")
+        (folder / name).write_text(block.text, encoding="utf-8")
+    return folder if files else ROOT
 
 
 @pytest.mark.parametrize("page", python_pages())
 def test_python_blocks_run_and_print_what_they_say(
-    page: str, capsys: pytest.CaptureFixture[str]
+    page: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.chdir(working_folder(page, tmp_path))
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in python_pages()[page]:
         # Empty lines first, so that an error names the line of the page.
@@ -54,7 +68,8 @@ def end_lines_of_prints(block: Block) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("block", blocks("console"), ids=lambda block: block.name)
-def test_console_blocks(block: Block) -> None:
+def test_console_blocks(block: Block, tmp_path: Path) -> None:
+    folder = working_folder(block.page, tmp_path)
     for line in block.text.splitlines():
         assert line.startswith("$ "), line
         program, *arguments = shlex.split(line[2:])
@@ -63,8 +78,15 @@ def test_console_blocks(block: Block) -> None:
             continue
         assert program == "doublevm"
         command = [str(Path(sys.executable).parent / "doublevm"), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=lambda block: block.name)
+def test_policy_files_on_pages_are_right(block: Block, tmp_path: Path) -> None:
+    working_folder(block.page, tmp_path)
+    name = block.text.partition("\n")[0].removeprefix("# ")
+    assert Policy.read(tmp_path / name) != Policy()
 
 
 def test_no_block_is_left_out() -> None:

@@ -134,6 +134,7 @@ def _settings(profile: int) -> Settings:
             scoring_gate=None,
             gather_on_one_core=False,
             audit=None,
+            policy=None,
         )
 
 

@@ -23,7 +23,10 @@ BAD_BOOLS: list[Any] = [None, 0, 1, "yes", ""]
 BAD_COUNTS: list[Any] = [None, -1, 1.0, "10", True, False, MOST + 1, HUGE, -HUGE]
 BAD_SECONDS: list[Any] = [None, 0, 0.0, -1.0, "1", True, NAN, INF, -INF, HUGE, -HUGE]
 BAD_LISTS: list[Any] = [None, 1, "text", b"bytes", True]
-BAD_EXPRESSIONS: list[Any] = ["(", "[a", "a{2,1}", b"a", re.compile(b"a"), 1, ["a"], "\ud800"]
+BAD_EXPRESSIONS: list[Any] = [
+    *("(", "[a", "a{2,1}", "a{99999999999}", "(" * 9999 + ")" * 9999, "\ud800"),
+    *(b"a", re.compile(b"a"), 1, ["a"]),
+]
 
 BAD_VALIDATIONS: list[Any] = [None, {}, True, ParentValidation]
 

@@ -13,7 +13,6 @@ MODULE, FUNCTION = 400, 40
 
 LONGER = {
     "host/pool_base.py:PoolBase.__init__": "each of twenty options is a parameter, handed on",
-    "host/settings.py:settings": "it checks an enclave's options one after the other",
 }
 """Functions that may be longer, and why."""
 

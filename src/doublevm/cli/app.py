@@ -9,6 +9,7 @@ import typer
 
 from doublevm.cli import audit as audit_commands
 from doublevm.cli import options as o
+from doublevm.cli import policy as policy_commands
 from doublevm.cli.check_report import as_json as as_json_check
 from doublevm.cli.check_report import show as show_check
 from doublevm.cli.doctor import examine
@@ -19,6 +20,8 @@ from doublevm.cli.loading import load_tools, parse_inputs, read_program
 from doublevm.cli.render import Renderer
 from doublevm.cli.report import as_json
 from doublevm.host.enclave import Enclave
+from doublevm.host.policy_file.values import Policy
+from doublevm.levels import Unsaid
 from doublevm.limits import Limits
 from doublevm.scoring_options import ScoringGate
 
@@ -35,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(audit_commands.app, name="audit")
+app.add_typer(policy_commands.app, name="policy")
 
 
 @app.callback()
@@ -50,7 +54,8 @@ def run(  # noqa: PLR0913 - one parameter an option
     program: o.Program = None,
     code: o.Code = None,
     tools: o.ToolsFiles = None,
-    level: o.Level = "STANDARD",
+    level: o.LevelOrPolicy = None,
+    policy: o.Policy = None,
     engine: o.EngineName = "auto",
     inputs: o.Inputs = None,
     timeout: o.Timeout = None,
@@ -66,23 +71,28 @@ def run(  # noqa: PLR0913 - one parameter an option
     """
     with statuses(), contextlib.ExitStack() as stack:
         source = read_program(program, code)
-        limits = Limits(
-            timeout=timeout,
-            memory=memory * MIB if memory is not None else None,
-            max_tool_calls=max_tool_calls,
-        )
         sink = None if audit is None else stack.enter_context(audit_commands.sink_for(audit))
         enclave = stack.enter_context(
             Enclave(
                 tools=load_tools(tools or []),
-                security_level=level.upper(),
+                security_level=_level(level),
                 engine=engine,
                 inputs=parse_inputs(inputs or []),
-                limits=limits,
+                limits=_limits(timeout, memory, max_tool_calls),
                 audit=sink,
+                policy=policy,
             )
         )
         raise typer.Exit(_run(enclave, source, json=json, show_operations=show_operations))
+
+
+def _level(name: str | None) -> str | Unsaid:
+    return Unsaid.LEVEL if name is None else name.upper()
+
+
+def _limits(timeout: float | None, mib: int | None, max_tool_calls: int | None) -> Limits:
+    memory = None if mib is None else mib * MIB
+    return Limits(timeout=timeout, memory=memory, max_tool_calls=max_tool_calls)
 
 
 def _run(enclave: Enclave, source: str, *, json: bool, show_operations: bool) -> int:
@@ -102,12 +112,13 @@ def _run(enclave: Enclave, source: str, *, json: bool, show_operations: bool) ->
 @app.command(
     epilog="Exit status: 0 the program would be run, 1 it would not, 2 wrong usage, 3 a VM failed."
 )
-def check(
+def check(  # noqa: PLR0913 - one parameter an option
     *,
     program: o.Program = None,
     code: o.Code = None,
     tools: o.ToolsFiles = None,
-    level: o.Level = "STANDARD",
+    level: o.LevelOrPolicy = None,
+    policy: o.Policy = None,
     engine: o.EngineName = "auto",
     inputs: o.Inputs = None,
     json: o.Json = False,
@@ -118,12 +129,14 @@ def check(
     """
     with statuses():
         source = read_program(program, code)
+        kept = Policy() if policy is None else Policy.read(policy)
         with Enclave(
             tools=load_tools(tools or []),
-            security_level=level.upper(),
+            security_level=_level(level),
             engine=engine,
             inputs=parse_inputs(inputs or []),
-            scoring_gate=ScoringGate(),
+            scoring_gate=None if kept.scoring_gate else ScoringGate(),
+            policy=kept,
         ) as enclave:
             report = enclave.check(source)
     if json:
@@ -136,11 +149,12 @@ def check(
 @app.command()
 def tools(
     files: o.ToolsArguments,
-    level: o.Level = "STANDARD",
+    level: o.LevelOrPolicy = None,
+    policy: o.Policy = None,
 ) -> None:
     """Print what to put into a model's prompt: how programs run, and the tools as Python stubs."""
     with statuses():
-        enclave = Enclave(tools=load_tools(files), security_level=level.upper())
+        enclave = Enclave(tools=load_tools(files), security_level=_level(level), policy=policy)
     sys.stdout.write(f"{enclave.instructions()}\n{enclave.tool_stubs()}")
 
 

@@ -27,6 +27,12 @@ ToolsArguments = Annotated[
     typer.Argument(help="Python files with @tool functions.", exists=True, dir_okay=False),
 ]
 Level = Annotated[str, typer.Option(help="STRICT, SECURE, STANDARD or PERMISSIVE.")]
+LevelOrPolicy = Annotated[
+    str | None,
+    typer.Option(
+        help="STRICT, SECURE, STANDARD or PERMISSIVE (default: the policy's, or STANDARD)."
+    ),
+]
 EngineName = Annotated[str, typer.Option("--engine", help="auto, monty or cpython.")]
 Inputs = Annotated[
     list[str] | None,
@@ -57,4 +63,11 @@ ShowOperations = Annotated[
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object, for scripts, and nothing else.")
+]
+Policy = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A policy file (TOML): level, limits and more; options that are given go before it.",
+    ),
 ]

@@ -20,10 +20,11 @@ from doublevm.host.core import START_SECONDS, EnclaveCore
 from doublevm.host.cores import Lookout, cores
 from doublevm.host.recorder import LAST_WORDS
 from doublevm.host.settings import settings
-from doublevm.levels import SecurityLevel
+from doublevm.levels import SecurityLevel, Unsaid
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from doublevm.host.aioholding import AsyncHolding
     from doublevm.host.aiolink import AsyncPairLink
     from doublevm.host.handlers import Invocation
+    from doublevm.host.policy_file.values import Policy
     from doublevm.host.sinks.base import Sink
     from doublevm.host.steps import Steps
     from doublevm.limits import Limits
@@ -60,7 +62,7 @@ class AsyncEnclave:
         *,
         tools: Iterable[Any] = (),
         tool_handler: Callable[[str, dict[str, Any]], Any] | None = None,
-        security_level: SecurityLevel | str = SecurityLevel.STANDARD,
+        security_level: SecurityLevel | str | Unsaid = Unsaid.LEVEL,
         limits: Limits | None = None,
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
@@ -69,6 +71,7 @@ class AsyncEnclave:
         scoring_gate: ScoringGate | None = None,
         gather_on_one_core: bool = True,
         audit: Sink | Iterable[Sink] | None = None,
+        policy: Policy | str | os.PathLike[str] | None = None,
     ) -> None:
         """Check the options, which are those of Enclave; start nothing yet."""
         config = settings(
@@ -83,6 +86,7 @@ class AsyncEnclave:
             scoring_gate=scoring_gate,
             gather_on_one_core=gather_on_one_core,
             audit=audit,
+            policy=policy,
         )
         self._begin(EnclaveCore(config), OwnAsyncPair(config.kind))
 

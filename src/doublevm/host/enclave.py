@@ -19,10 +19,11 @@ from doublevm.host.holding import OwnPair
 from doublevm.host.link import LinkClosedError
 from doublevm.host.session import Session
 from doublevm.host.settings import settings
-from doublevm.levels import SecurityLevel
+from doublevm.levels import SecurityLevel, Unsaid
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from doublevm.guard_options import Guard
     from doublevm.host.holding import Holding
     from doublevm.host.link import PairLink
+    from doublevm.host.policy_file.values import Policy
     from doublevm.host.sinks.base import Sink
     from doublevm.host.steps import Steps
     from doublevm.limits import Limits
@@ -62,7 +64,7 @@ class Enclave:
         *,
         tools: Iterable[Any] = (),
         tool_handler: Callable[[str, dict[str, Any]], Any] | None = None,
-        security_level: SecurityLevel | str = SecurityLevel.STANDARD,
+        security_level: SecurityLevel | str | Unsaid = Unsaid.LEVEL,
         limits: Limits | None = None,
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
@@ -71,13 +73,14 @@ class Enclave:
         scoring_gate: ScoringGate | None = None,
         gather_on_one_core: bool = True,
         audit: Sink | Iterable[Sink] | None = None,
+        policy: Policy | str | os.PathLike[str] | None = None,
     ) -> None:
         """Check the options; start nothing yet.
 
         Args:
             tools: functions, plain or made by ``@tool``, sync or async.
             tool_handler: ``f(name, args)`` for operations that are not among the tools.
-            security_level: a SecurityLevel or its name.
+            security_level: a SecurityLevel or its name: the policy's, or STANDARD.
             limits: Limits that override the level's.
             double_vm: settings of the parent VM.
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
@@ -86,6 +89,7 @@ class Enclave:
             scoring_gate: scores programs before they run; None: nothing is scored.
             gather_on_one_core: whether a run's processes share one core until its guest computes.
             audit: a sink for audit records, or several; they are not closed with the enclave.
+            policy: a policy file or a Policy; options that are given here go before it.
         """
         config = settings(
             tools=tools,
@@ -99,6 +103,7 @@ class Enclave:
             scoring_gate=scoring_gate,
             gather_on_one_core=gather_on_one_core,
             audit=audit,
+            policy=policy,
         )
         self._begin(EnclaveCore(config), OwnPair(config.kind))
 

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 from doublevm.guard_options import LEVEL_GUARD
 from doublevm.host.core import EnclaveCore
 from doublevm.host.settings import settings
-from doublevm.levels import SecurityLevel
+from doublevm.levels import SecurityLevel, Unsaid
 from doublevm.pool_limits import PoolLimits
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
 
     from doublevm.confinement import Confinement
     from doublevm.engine import CPython
     from doublevm.guard_options import Guard
+    from doublevm.host.policy_file.values import Policy
     from doublevm.host.sinks.base import Sink
     from doublevm.limits import Limits
     from doublevm.policy import DoubleVM
@@ -30,7 +32,7 @@ class PoolBase:
         *,
         tools: Iterable[Any] = (),
         tool_handler: Callable[[str, dict[str, Any]], Any] | None = None,
-        security_level: SecurityLevel | str = SecurityLevel.STANDARD,
+        security_level: SecurityLevel | str | Unsaid = Unsaid.LEVEL,
         limits: Limits | None = None,
         double_vm: DoubleVM | None = None,
         engine: str | CPython = "auto",
@@ -39,6 +41,7 @@ class PoolBase:
         scoring_gate: ScoringGate | None = None,
         gather_on_one_core: bool = True,
         audit: Sink | Iterable[Sink] | None = None,
+        policy: Policy | str | os.PathLike[str] | None = None,
         min_workers: int | None = None,
         max_workers: int | None = None,
         memory_limit_per_worker: int | None = None,
@@ -49,12 +52,13 @@ class PoolBase:
         max_messages_per_second: int | None = None,
         graceful_shutdown_timeout: float | None = None,
     ) -> None:
-        """Check the options; start nothing yet. The first eleven are those of an enclave.
+        """Check the options; start nothing yet. The first twelve are those of an enclave.
 
         Args:
             tools: functions, plain or made by ``@tool``, sync or async.
             tool_handler: ``f(name, args)`` for operations that are not among the tools.
-            security_level: a SecurityLevel or its name; it sets what is left out below.
+            security_level: a SecurityLevel or its name: the policy's, or STANDARD; it sets what
+                is left out below.
             limits: Limits of a run that override the level's.
             double_vm: settings of the parent VMs.
             engine: ``"auto"``, ``"monty"``, ``"cpython"`` or ``CPython(...)``.
@@ -63,6 +67,7 @@ class PoolBase:
             scoring_gate: scores programs before they run; None: nothing is scored.
             gather_on_one_core: as for an enclave.
             audit: a sink for audit records, or several; all conversations share them.
+            policy: a policy file or a Policy, as for an enclave.
             min_workers: workers that are kept ready although nobody needs them.
             max_workers: programs that may run at the same time.
             memory_limit_per_worker: bytes that a worker may have grown by after a run.
@@ -85,6 +90,7 @@ class PoolBase:
             scoring_gate=scoring_gate,
             gather_on_one_core=gather_on_one_core,
             audit=audit,
+            policy=policy,
         )
         own = PoolLimits(
             min_workers=min_workers,

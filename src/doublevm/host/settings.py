@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from doublevm.engine import CPython
 from doublevm.errors import ConfigError
-from doublevm.guard_options import Guard
 from doublevm.host.guarding import guarding
 from doublevm.host.handlers import Handlers
+from doublevm.host.options import Said, combined
 from doublevm.host.policy import misnamed, validation_frame
 from doublevm.host.programs import check_inputs, encode_inputs
 from doublevm.host.scoring import scorer_of, scoring_frame
 from doublevm.host.sinks.base import sinks_of
 from doublevm.host.zygote import Kind
 from doublevm.instructions import stubs
-from doublevm.levels import SecurityLevel
-from doublevm.limits import Limits
-from doublevm.policy import DoubleVM, ParentValidation
-from doublevm.scoring_options import ScoringGate
-from doublevm.shapes import brief
 from doublevm.wire import frames as f
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
+    from typing import Unpack
 
     from doublevm.confinement import Rung
+    from doublevm.host.policy_file.values import Policy
     from doublevm.host.sinks.base import Sink
+    from doublevm.levels import SecurityLevel
+    from doublevm.limits import Limits
+    from doublevm.policy import DoubleVM
     from doublevm.score import ScoringRequest
+    from doublevm.scoring_options import ScoringGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,79 +84,52 @@ class Settings:
         return self.run_limits.timeout
 
 
-def settings(  # noqa: PLR0913 - one parameter an option
+def settings(
     *,
     tools: Iterable[Any],
     tool_handler: Callable[[str, dict[str, Any]], Any] | None,
-    security_level: SecurityLevel | str,
-    limits: Limits | None,
-    double_vm: DoubleVM | None,
     engine: str | CPython,
     inputs: dict[str, Any] | None,
     gather_on_one_core: bool,
-    guard: Guard | None,
-    scoring_gate: ScoringGate | None,
     audit: Sink | Iterable[Sink] | None,
+    policy: Policy | str | os.PathLike[str] | None,
+    **said: Unpack[Said],
 ) -> Settings:
     """Check an enclave's options.
 
     Raises:
         ConfigError: one is wrong; the message names it and says what would be right.
     """
-    level = SecurityLevel.of(security_level)
-    if limits is not None and not isinstance(limits, Limits):
-        raise ConfigError(f"limits must be Limits(...), not {limits!r}")
-    if double_vm is not None and not isinstance(double_vm, DoubleVM):
-        raise _no_double_vm(double_vm)
-    extra = engine if isinstance(engine, CPython) else CPython()
-    if guard is not None and not isinstance(guard, Guard):
-        raise ConfigError(f"guard must be Guard(...) or None, not {brief(guard, 80)}")
+    options = combined(policy, **said)
+    gate = options.scoring_gate
     if not isinstance(gather_on_one_core, bool):
         raise ConfigError(f"gather_on_one_core must be True or False, not {gather_on_one_core!r}")
-    if scoring_gate is not None and not isinstance(scoring_gate, ScoringGate):
-        raise _no_scoring_gate(scoring_gate)
-    choice = _engine(engine)
+    choice, extra = _engine(engine), engine if isinstance(engine, CPython) else CPython()
     handlers = Handlers(tools, tool_handler)
-    checked = check_inputs(inputs, handlers)
-    encode_inputs(checked)
-    complete = (limits or Limits()).over(level.settings.limits)
-    double_vm = double_vm or DoubleVM()
-    validation = _validation(double_vm, handlers)
+    shown = partial(stubs, handlers.tools.values())
     return Settings(
         handlers=handlers,
-        level=level,
-        limits=complete,
-        double_vm=double_vm,
+        level=options.level,
+        limits=options.limits,
+        double_vm=options.double_vm,
         engine=choice,
         packages=tuple(extra.packages),
         folders=extra.folders,
-        inputs=checked,
-        validation=validation,
+        inputs=_inputs(inputs, handlers),
+        validation=_validation(options.double_vm, handlers),
         gather_on_one_core=gather_on_one_core,
-        guard=guarding(
-            guard, level, choice, extra.packages, lambda: stubs(handlers.tools.values())
-        ),
-        scoring_gate=scoring_gate,
-        scoring=scoring_frame(scoring_gate),
-        scorer=scorer_of(scoring_gate),
+        guard=guarding(options.guard, options.level, choice, extra.packages, shown),
+        scoring_gate=gate,
+        scoring=scoring_frame(gate),
+        scorer=scorer_of(gate),
         sinks=sinks_of(audit),
     )
 
 
-def _no_double_vm(value: object) -> ConfigError:
-    hint = ""
-    if isinstance(value, ParentValidation):
-        hint = "; write DoubleVM(parent_validation=...)"
-    elif value is False:
-        hint = "; write DoubleVM(enabled=False)"
-    return ConfigError(f"double_vm must be DoubleVM(...), not {brief(value, 80)}{hint}")
-
-
-def _no_scoring_gate(value: object) -> ConfigError:
-    hint = "; write ScoringGate()" if value is True or value == "rules" else ""
-    return ConfigError(
-        f"scoring_gate must be ScoringGate(...) or None, not {brief(value, 80)}{hint}"
-    )
+def _inputs(inputs: dict[str, Any] | None, handlers: Handlers) -> dict[str, Any]:
+    checked = check_inputs(inputs, handlers)
+    encode_inputs(checked)
+    return checked
 
 
 def _engine(engine: object) -> f.EngineChoice:
