@@ -179,6 +179,7 @@ class EnclaveCore:
             confinement=lambda: self.confinement,
             number=self._runs,
             gate=self._gate,
+            validation=config.validation,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
             kept_as=None if self.recorder is None else self.recorder.enclave,
         )

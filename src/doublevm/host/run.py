@@ -13,10 +13,11 @@ from doublevm.guard.findings import at_place, lines_of
 from doublevm.host.effects import Clock, Consult, Escaped, Finished, Invoke, Keep, Next, Send
 from doublevm.host.gating import Gating
 from doublevm.host.guarding import findings_of
+from doublevm.host.policy import verdict_on
 from doublevm.host.scoring import NOT_ASKED
 from doublevm.host.sinks.entries import attempt_of, outcome_of
 from doublevm.result import RunResult, RunStats
-from doublevm.verdict import Allow, Deny, Verdict
+from doublevm.verdict import Deny, Verdict, WouldDeny
 from doublevm.wire import frames as f
 from doublevm.wire.codec import CodecError, decode, encode
 
@@ -54,6 +55,7 @@ class HostRun:
         meter: Meter | None = None,
         gate: Gate | None = None,
         kept_as: str | None = None,
+        validation: f.Validation | None = None,
     ) -> None:
         """Prepare to send ``frame``.
 
@@ -63,11 +65,11 @@ class HostRun:
         ``number`` is the run's in its trail, where the frame's is another: two conversations that
         share a pair must not answer each other. ``meter`` notices a flood of frames. ``gate``
         scores the program. ``kept_as`` is what stored trails call the enclave; None if there are
-        none.
+        none. ``validation`` is the policy that the parent VM was told.
         """
         self._frame, self._handlers, self._trail = frame, handlers, trail
         self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
-        self._confinement, self._meter = confinement, meter
+        self._confinement, self._meter, self._validation = confinement, meter, validation
         self._kept_as = kept_as
         self._begun: set[int] = set()
         """Places of operations that stored trails have the attempt of, and not the outcome."""
@@ -205,7 +207,7 @@ class HostRun:
         args = _decode(call.args, "call")
         # What the parent lets through is checked once more: it may have been taken over.
         invocation = self._handlers.invocation(self._frame.run, call, args)
-        place = self._record(call, Allow())
+        place = self._record(call, verdict_on(call, self._validation))
         if self._kept_as is not None and (yield from self._keep_allowed(place, call)):
             return
         finished = yield Invoke(call.call, invocation, call.concurrent)
@@ -329,6 +331,7 @@ class HostRun:
             duration=self._clock() - self._started,
             tool_calls=len(operations) - denied,
             denied=denied,
+            would_deny=sum(isinstance(each.verdict, WouldDeny) for each in operations),
             cpu_time=usage.cpu_time,
             peak_memory=usage.peak_memory,
             engine=self._engine,

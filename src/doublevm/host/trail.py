@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from doublevm.audit import GENESIS, AuditRecord, Outcome
-from doublevm.verdict import Allow
 from doublevm.wire.codec import encode
 from doublevm.wire.frames import Remembered
 
@@ -35,7 +34,7 @@ class Open:
     ) -> None:
         self.timestamp, self.operation, self.arguments = timestamp, operation, arguments
         self.verdict, self.encoded = verdict, encoded
-        self.outcome: Outcome = "pending" if isinstance(verdict, Allow) else "denied"
+        self.outcome: Outcome = "pending" if verdict.allowed else "denied"
         self.duration = 0.0
 
     def record(self, number: int, run: int) -> AuditRecord:

@@ -9,7 +9,7 @@ from doublevm.engines.base import Call, Done, Failed, Wait
 from doublevm.monitor import Hold
 from doublevm.parent.clock import steady_epoch_clock
 from doublevm.parent.watchdog import Stop
-from doublevm.verdict import Deny
+from doublevm.verdict import Deny, WouldDeny
 from doublevm.wire import frames as f
 from doublevm.wire.exceptions import as_printed
 from doublevm.wire.inner_frames import Error, Later, Settled, Value
@@ -70,8 +70,11 @@ class Relay:
         attempt, verdict = self._judge(call)
         if isinstance(verdict, Deny):
             return self._deny(call.operation, attempt.args, verdict)
-        number = self._calls
-        self._host.send(f.Call(self._run, number, call.operation, attempt.args, call.concurrent))
+        number, tried = self._calls, None
+        if isinstance(verdict, WouldDeny):
+            tried = f.Objection(verdict.barrier, verdict.rule, verdict.reason)
+        sent = f.Call(self._run, number, call.operation, attempt.args, call.concurrent, tried)
+        self._host.send(sent)
         if call.concurrent:
             self._open[number] = call.id
             return Later()
