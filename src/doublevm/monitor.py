@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Hold", "Monitor", "StateError"]
 
+GIVEN_UP: Final = Deny(
+    "rate", "max_operations_per_second", "the run's time was up while it was held back"
+)
+"""What became of an attempt that was held back too long."""
+
 _NOTHING: Final = encode({})
 _ALLOW: Final = Allow()
 
@@ -136,12 +141,15 @@ class Monitor:
         except Exception as error:  # noqa: BLE001
             return Attempt(Operation(name, {}), _NOTHING, _broken(error))
 
-    def decide(self, attempt: Attempt, now: float) -> Verdict | Hold:
+    def decide(
+        self, attempt: Attempt, now: float, after: Deny | WouldDeny | None = None
+    ) -> Verdict | Hold:
         """Return the verdict and remember it, or a Hold.
 
         Args:
             attempt: what ``attempt`` returned.
             now: seconds since the epoch; a clock that goes backwards is held still.
+            after: what somebody else objects to it, asked after all barriers.
         """
         self._now = now = max(now, self._now)
         entry = self._entry(attempt, now, allowed=True)
@@ -150,18 +158,21 @@ class Monitor:
         # The border of judging, as above.
         except Exception as error:  # noqa: BLE001
             verdict = _broken(error)
+        if after is not None and isinstance(verdict, Allow | WouldDeny):
+            verdict = after if isinstance(after, Deny) or isinstance(verdict, Allow) else verdict
         if isinstance(verdict, Allow | WouldDeny):
             self._remember(entry)
         elif isinstance(verdict, Deny):
             self._remember(self._entry(attempt, now, allowed=False))
         return verdict
 
-    def give_up(self, attempt: Attempt, now: float) -> Deny:
-        """Deny, and remember, an attempt that was held back until its run's time was up."""
-        self._now = now = max(now, self._now)
-        self._remember(self._entry(attempt, now, allowed=False))
-        reason = "the run's time was up while it was held back"
-        return Deny("rate", "max_operations_per_second", reason)
+    def give_up(self, attempt: Attempt) -> Deny:
+        """Deny, and remember, an attempt that was held back until its run's time was up.
+
+        It counts as made when it was last asked about.
+        """
+        self._remember(self._entry(attempt, self._now, allowed=False))
+        return GIVEN_UP
 
     def _read(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Attempt:
         spec = self._tools.get(name)
@@ -246,6 +257,11 @@ class Monitor:
             self._rate.accept(entry.timestamp)
         for pattern in self._patterns:
             pattern.note(entry.name, entry.timestamp, allowed=entry.allowed)
+
+    @property
+    def now(self) -> float:
+        """When something was judged last: a clock that goes backwards is held still."""
+        return self._now
 
     # --- state --------------------------------------------------------------------------------
 

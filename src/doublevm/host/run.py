@@ -6,7 +6,7 @@ async driver are thin and behave alike.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
 from doublevm.guard.findings import at_place, lines_of
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from doublevm.host.sinks.entries import Attempt, Ended
     from doublevm.host.trail import Trail
     from doublevm.wire import guard_frames as g
+
+
+CLOCKS_APART: Final = 1.0
+"""Seconds that the clocks of host and parent VM may differ by, read at different moments."""
 
 
 class HostRun:
@@ -89,6 +93,9 @@ class HostRun:
         """Whether it was ended for sending too many frames."""
         self._given_up = False
         self._started = clock()
+        self._created = now()
+        self._epoch = self._created - self._started
+        """Of a clock that nobody sets, as the parent VM has one."""
 
     @property
     def has_started(self) -> bool:
@@ -251,7 +258,7 @@ class HostRun:
 
     def _attempt(self, place: int) -> Attempt:
         assert self._kept_as is not None
-        return attempt_of(self._kept_as, self._trail.at(place))
+        return attempt_of(self._kept_as, self._trail.at(place), self._trail.judged(place))
 
     def _outcome(self, place: int) -> Ended:
         assert self._kept_as is not None
@@ -265,10 +272,20 @@ class HostRun:
         if frame.call in self._places:
             raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
         self._count(frame)
-        now = self._now()
-        place = self._trail.add(self._number, now, frame.operation, arguments, verdict, encoded)
+        now, judged = self._now(), self._judged(frame)
+        place = self._trail.add(
+            self._number, now, frame.operation, arguments, verdict, encoded, judged
+        )
         self._places[frame.call] = place
         return place
+
+    def _judged(self, frame: f.Call | f.Denied) -> float:
+        """Return when the parent VM says that it judged, within the run: it may lie.
+
+        A later one is told of it, and must not be made to forget.
+        """
+        latest = self._epoch + self._clock() + CLOCKS_APART
+        return min(max(self._created, frame.judged), latest)
 
     def _count(self, frame: f.Call | f.Denied) -> None:
         """Hold the parent VM to what it may let through, and to what it may make the host keep."""

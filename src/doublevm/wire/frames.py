@@ -219,6 +219,8 @@ class Call(Frame, frozen=True, tag="call"):
     args: bytes
     concurrent: bool
     """Whether the guest goes on before the answer has come."""
+    judged: float = 0.0
+    """When it was judged, by the clock of judging: seconds since the epoch."""
     would_deny: Objection | None = None
 
 
@@ -232,6 +234,8 @@ class Denied(Frame, frozen=True, tag="denied"):
     barrier: Name
     rule: Name
     reason: str
+    judged: float = 0.0
+    """As in Call."""
 
 
 class Output(Frame, frozen=True, tag="output"):

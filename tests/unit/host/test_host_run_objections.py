@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from doublevm.audit import verify
 from doublevm.host import effects as r
 from doublevm.host.policy import validation_frame
 from doublevm.wire import frames as f
-from tests.unit.host.by_hand import ByHand, call, done, returned
+from tests.unit.host.by_hand import ByHand, call, denied, done, returned
 
 
 def no(name: str, args: Any, history: Any) -> bool:
@@ -61,6 +62,29 @@ def test_what_is_not_enforced_passes_and_is_on_record(
     stats = result.stats
     assert (stats.tool_calls, stats.denied, stats.would_deny) == (2, 0, 1)
     assert verify(result.audit, first=1) is None
+
+
+EARLIEST, LATEST = 1_700_000_000.0, 1_700_000_001.0
+
+
+@pytest.mark.parametrize(
+    ("judged", "kept"),
+    [
+        (EARLIEST + 0.25, EARLIEST + 0.25),
+        (0.0, EARLIEST),
+        (-math.inf, EARLIEST),
+        (math.nan, EARLIEST),
+        (math.inf, LATEST),
+        (LATEST + 0.25, LATEST),
+    ],
+)
+@pytest.mark.parametrize("denying", [False, True])
+def test_it_was_judged_within_the_run(judged: float, kept: float, *, denying: bool) -> None:
+    hand = ByHand().start()
+    frame = denied(1) if denying else call(1, a=1)
+    hand.tell(msgspec.structs.replace(frame, judged=judged))
+    assert hand.trail.judged(0) == kept
+    assert [each.timestamp for each in hand.trail.remembered(0.0)] == [kept]
 
 
 LIES = [

@@ -59,6 +59,8 @@ class Attempt(Entry, frozen=True, tag="attempt"):
     arguments: dict[str, Any] | str
     """By name; where JSON does not keep them as they are, their encoding in hexadecimal."""
     verdict: StoredVerdict
+    judged: float
+    """When the parent VM judged it, by its own clock: what a replay goes by."""
 
     def __post_init__(self) -> None:
         """Make a verdict of what was read."""
@@ -126,7 +128,7 @@ encode_entry: Final = msgspec.json.Encoder(order="sorted").encode
 decode_entry: Final = msgspec.json.Decoder(AnyEntry).decode
 
 
-def attempt_of(enclave: str, record: AuditRecord) -> Attempt:
+def attempt_of(enclave: str, record: AuditRecord, judged: float) -> Attempt:
     """Return the entry that goes before the handler."""
     return Attempt(
         enclave,
@@ -136,6 +138,7 @@ def attempt_of(enclave: str, record: AuditRecord) -> Attempt:
         record.operation,
         as_json(record.arguments),
         _stored(record.verdict),
+        judged,
     )
 
 
