@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from doublevm.host.sinks.otel import OpenTelemetrySink
     from doublevm.host.sinks.reading import Filter, StoredOperation, read_trail
     from doublevm.host.sinks.redact import Redact
+    from doublevm.host.sinks.replaying import Change, Example, Replay, replay
     from doublevm.host.sinks.signing import Ed25519Signer, Ed25519Verifier, HmacKey
     from doublevm.host.sinks.sqlite import SqliteSink
     from doublevm.host.sinks.verifying import Fault, Verification, verify_trail
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "Attempt": "entries",
     "CallableSink": "function",
+    "Change": "replaying",
     "Checkpoint": "entries",
     "Dropped": "entries",
     "Ed25519Signer": "signing",
     "Ed25519Verifier": "signing",
     "Ended": "entries",
+    "Example": "replaying",
     "Fault": "verifying",
     "Filter": "reading",
     "HmacKey": "signing",
@@ -46,11 +49,13 @@ _HOMES: Final = {
     "OpenTelemetrySink": "otel",
     "Opened": "entries",
     "Redact": "redact",
+    "Replay": "replaying",
     "Sink": "base",
     "SqliteSink": "sqlite",
     "StoredOperation": "reading",
     "Verification": "verifying",
     "read_trail": "reading",
+    "replay": "replaying",
     "verify_trail": "verifying",
 }
 """Names of this module that are the host's, and the modules of ``host/sinks/`` they are in."""
@@ -61,11 +66,13 @@ __all__ = [
     "AuditRecord",
     "CallableSink",
     "ChainFault",
+    "Change",
     "Checkpoint",
     "Dropped",
     "Ed25519Signer",
     "Ed25519Verifier",
     "Ended",
+    "Example",
     "Fault",
     "Filter",
     "HmacKey",
@@ -74,12 +81,14 @@ __all__ = [
     "Opened",
     "Outcome",
     "Redact",
+    "Replay",
     "Sink",
     "SqliteSink",
     "StoredOperation",
     "Verification",
     "digest",
     "read_trail",
+    "replay",
     "verify",
     "verify_trail",
 ]
@@ -156,7 +165,7 @@ class AuditRecord:
         """Return the record as one line of JSON, which ``from_json`` reads."""
         line = {field.name: getattr(self, field.name) for field in fields(self)}
         line["arguments"] = _as_json(dict(self.arguments))
-        line["verdict"] = _verdict_as_json(self.verdict)
+        line["verdict"] = verdict_as_json(self.verdict)
         return json.dumps(line)
 
     @staticmethod
@@ -201,7 +210,8 @@ class _Tried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     would_deny: WouldDeny
 
 
-def _verdict_as_json(verdict: Verdict) -> str | dict[str, Any]:
+def verdict_as_json(verdict: Verdict) -> str | dict[str, Any]:
+    """Return a verdict as records have it in JSON."""
     if isinstance(verdict, Allow):
         return "allow"
     fields_by_name = asdict(verdict)
