@@ -56,7 +56,8 @@ def per_entry(sink: BaseSink, count: int) -> list[float]:
     """Return the microseconds of each of ``count`` writes."""
     found = []
     for number in range(count):
-        entry = Attempt("0" * 16, 1, number, time.time(), "note", {"n": number}, "allow")
+        now = time.time()
+        entry = Attempt("0" * 16, 1, number, now, "note", {"n": number}, "allow", now)
         before = time.perf_counter()
         sink.write((entry,))
         found.append((time.perf_counter() - before) * 1e6)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from doublevm.score import Score, ScoringAnswer, ScoringRequest, Signal
     from doublevm.scoring_options import Analyzer, HttpScorer, ScoringGate
     from doublevm.tools import Tool, tool
-    from doublevm.verdict import Allow, Deny, Verdict
+    from doublevm.verdict import Allow, Deny, Verdict, WouldDeny
 
 __version__ = "0.1.0"
 
@@ -95,6 +95,7 @@ _HOMES: Final = {
     "VMCrashed": "errors",
     "VMError": "errors",
     "warm_up": "host.warm",
+    "WouldDeny": "verdict",
 }
 
 __all__ = [
@@ -143,6 +144,7 @@ __all__ = [
     "VMCrashed",
     "VMError",
     "Verdict",
+    "WouldDeny",
     "tool",
     "warm_up",
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from doublevm.shapes import brief
-from doublevm.verdict import Allow, Deny
+from doublevm.verdict import Allow, Deny, WouldDeny
 from doublevm.wire.codec import decode, encode
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from doublevm.host.sinks.otel import OpenTelemetrySink
     from doublevm.host.sinks.reading import Filter, StoredOperation, read_trail
     from doublevm.host.sinks.redact import Redact
+    from doublevm.host.sinks.replaying import Change, Example, Replay, replay
     from doublevm.host.sinks.signing import Ed25519Signer, Ed25519Verifier, HmacKey
     from doublevm.host.sinks.sqlite import SqliteSink
     from doublevm.host.sinks.verifying import Fault, Verification, verify_trail
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "Attempt": "entries",
     "CallableSink": "function",
+    "Change": "replaying",
     "Checkpoint": "entries",
     "Dropped": "entries",
     "Ed25519Signer": "signing",
     "Ed25519Verifier": "signing",
     "Ended": "entries",
+    "Example": "replaying",
     "Fault": "verifying",
     "Filter": "reading",
     "HmacKey": "signing",
@@ -46,11 +49,13 @@ _HOMES: Final = {
     "OpenTelemetrySink": "otel",
     "Opened": "entries",
     "Redact": "redact",
+    "Replay": "replaying",
     "Sink": "base",
     "SqliteSink": "sqlite",
     "StoredOperation": "reading",
     "Verification": "verifying",
     "read_trail": "reading",
+    "replay": "replaying",
     "verify_trail": "verifying",
 }
 """Names of this module that are the host's, and the modules of ``host/sinks/`` they are in."""
@@ -61,11 +66,13 @@ __all__ = [
     "AuditRecord",
     "CallableSink",
     "ChainFault",
+    "Change",
     "Checkpoint",
     "Dropped",
     "Ed25519Signer",
     "Ed25519Verifier",
     "Ended",
+    "Example",
     "Fault",
     "Filter",
     "HmacKey",
@@ -74,12 +81,14 @@ __all__ = [
     "Opened",
     "Outcome",
     "Redact",
+    "Replay",
     "Sink",
     "SqliteSink",
     "StoredOperation",
     "Verification",
     "digest",
     "read_trail",
+    "replay",
     "verify",
     "verify_trail",
 ]
@@ -109,7 +118,7 @@ class AuditRecord:
     arguments: Mapping[str, Any]
     """The arguments by name, as far as they could be read."""
     verdict: Verdict
-    """``Allow()`` or ``Deny(barrier, rule, reason)``."""
+    """``Allow()``, ``Deny(barrier, rule, reason)``, or ``WouldDeny`` of the same."""
     outcome: Outcome
     """What became of it. ``pending``: its handler runs. ``abandoned``: the run ended before the
     handler did. ``scored``: it is no operation but a program that was scored: its operation has no
@@ -156,7 +165,7 @@ class AuditRecord:
         """Return the record as one line of JSON, which ``from_json`` reads."""
         line = {field.name: getattr(self, field.name) for field in fields(self)}
         line["arguments"] = _as_json(dict(self.arguments))
-        line["verdict"] = asdict(self.verdict) if isinstance(self.verdict, Deny) else "allow"
+        line["verdict"] = verdict_as_json(self.verdict)
         return json.dumps(line)
 
     @staticmethod
@@ -171,11 +180,11 @@ class AuditRecord:
             given = line.arguments
             arguments = decode(bytes.fromhex(given)) if isinstance(given, str) else given
             encode(arguments, "arguments")
+            verdict = _verdict(line.verdict)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ValueError(f"not an audit record: {error}") from None
         if not isinstance(arguments, dict):
             raise ValueError("not an audit record: arguments that are not a dict")  # noqa: TRY004 - documented
-        verdict = line.verdict if isinstance(line.verdict, Deny) else Allow()
         rest = {name: getattr(line, name) for name in _Line.__struct_fields__}
         return AuditRecord(**rest | {"arguments": arguments, "verdict": verdict})
 
@@ -188,11 +197,38 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timestamp: float
     operation: str
     arguments: dict[str, Any] | str
-    verdict: Literal["allow"] | Deny
+    verdict: Literal["allow"] | dict[str, Any]
     outcome: Outcome
     duration: float
     previous_hash: str
     hash: str
+
+
+class _Tried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``WouldDeny`` as JSON has it."""
+
+    would_deny: WouldDeny
+
+
+def verdict_as_json(verdict: Verdict) -> str | dict[str, Any]:
+    """Return a verdict as records have it in JSON."""
+    if isinstance(verdict, Allow):
+        return "allow"
+    fields_by_name = asdict(verdict)
+    return fields_by_name if isinstance(verdict, Deny) else {"would_deny": fields_by_name}
+
+
+def _verdict(given: str | dict[str, Any]) -> Verdict:
+    """Return the verdict that JSON has.
+
+    Raises:
+        msgspec.ValidationError: it has none.
+    """
+    if isinstance(given, str):
+        return Allow()
+    if "would_deny" in given:
+        return msgspec.convert(given, _Tried).would_deny
+    return msgspec.convert(given, Deny)
 
 
 def _as_json(arguments: dict[str, Any]) -> dict[str, Any] | str:
@@ -208,7 +244,8 @@ def digest(record: AuditRecord) -> str:
     """Return the hash a record should have.
 
     SHA-256 over canonical JSON: a list of the fields in their order, without spaces; the arguments
-    as the hexadecimal of their encoding, which keeps types that JSON has not.
+    as the hexadecimal of their encoding, which keeps types that JSON has not; the verdict as null,
+    as the barrier, rule and reason of a denial, or as an object with those of a would-be denial.
     """
     encoded = encode(dict(record.arguments))
     return _digest(record, record.outcome, record.duration, record.previous_hash, encoded)
@@ -223,6 +260,8 @@ def _digest(
     denial = "null"
     if isinstance(verdict, Deny):
         denial = _canonical([verdict.barrier, verdict.rule, verdict.reason])
+    elif isinstance(verdict, WouldDeny):
+        denial = _canonical({"would_deny": [verdict.barrier, verdict.rule, verdict.reason]})
     line = (
         f"[{_number(record.number)},{_number(record.run)},{_number(record.timestamp)},"
         f'{_canonical(record.operation)},"{encoded.hex()}",{denial},{_canonical(outcome)},'

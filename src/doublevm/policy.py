@@ -48,6 +48,8 @@ class SuspiciousPattern:
     detect: Detect
     """``detect(operation_name, args, history) -> bool``; True denies the operation. It gets copies.
     One that raises, takes too long, or returns anything but a bool denies it too."""
+    enforce: bool = True
+    """False: what it would deny is let through, with a ``WouldDeny`` on record."""
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -58,6 +60,8 @@ class SuspiciousPattern:
         wrong = _wrong_description(self.description) or wrong_function(
             "detect", self.detect, _DETECT_TAKES
         )
+        if not wrong and not _is_flag(self.enforce):
+            wrong = f"enforce must be True or False, not {brief(self.enforce, 80)}"
         if wrong:
             raise ConfigError(f"suspicious pattern {self.id!r}: {wrong}")
 
@@ -70,6 +74,8 @@ class ParentValidation:
         ConfigError: a value is of the wrong type or out of range.
     """
 
+    enforce: bool = True
+    """False: what these settings would deny is let through, with a ``WouldDeny`` on record."""
     validate_operation_names: bool = True
     """Whether ``allowed_operation_pattern`` is applied."""
     allowed_operation_pattern: str | re.Pattern[str] | None = None
@@ -86,6 +92,9 @@ class ParentValidation:
     """Patterns of your own, asked after the built-in ones, in this order."""
     disabled_patterns: tuple[str, ...] = ()
     """Ids of built-in patterns to leave out."""
+    unenforced_patterns: tuple[str, ...] = ()
+    """Ids of built-in patterns that deny nothing: what they would deny has a ``WouldDeny`` on
+    record."""
     sequence_window: float = 60.0
     """Seconds for which an operation counts as the first half of a sequence."""
     rapid_enumeration_threshold: int = 10
@@ -105,7 +114,10 @@ class ParentValidation:
         blocked = _items("blocked_operation_patterns", self.blocked_operation_patterns)
         custom = _items("suspicious_patterns", self.suspicious_patterns)
         disabled = _items("disabled_patterns", self.disabled_patterns)
-        _check_patterns(custom, disabled)
+        unenforced = _items("unenforced_patterns", self.unenforced_patterns)
+        _check_patterns(custom)
+        _check_built_in("disabled_patterns", disabled, custom, "leave your own out of")
+        _check_built_in("unenforced_patterns", unenforced, custom, "say enforce=False in")
         checked = {
             "allowed_operation_pattern": allowed,
             "blocked_operation_patterns": tuple(
@@ -114,6 +126,7 @@ class ParentValidation:
             ),
             "suspicious_patterns": custom,
             "disabled_patterns": disabled,
+            "unenforced_patterns": unenforced,
             "rapid_enumeration_overrides": _thresholds(self.rapid_enumeration_overrides),
         }
         for name, value in checked.items():
@@ -121,7 +134,7 @@ class ParentValidation:
         self._check_scalars()
 
     def _check_scalars(self) -> None:
-        for name in ("validate_operation_names", "block_suspicious_sequences"):
+        for name in ("enforce", "validate_operation_names", "block_suspicious_sequences"):
             _check_bool(name, getattr(self, name))
         _check_count("max_operations_per_second", self.max_operations_per_second, 1)
         _check_count("rapid_enumeration_threshold", self.rapid_enumeration_threshold, 0)
@@ -180,8 +193,12 @@ def _wrong(name: str, right: str, value: object) -> ConfigError:
     return ConfigError(f"parent_validation.{name} must be {right}, not {brief(value, 80)}")
 
 
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _check_bool(name: str, value: object) -> None:
-    if not isinstance(value, bool):
+    if not _is_flag(value):
         raise _wrong(name, "True or False", value)
 
 
@@ -207,7 +224,7 @@ def _compiled(name: str, pattern: object) -> re.Pattern[str]:
     return pattern
 
 
-def _check_patterns(custom: tuple[Any, ...], disabled: tuple[Any, ...]) -> None:
+def _check_patterns(custom: tuple[Any, ...]) -> None:
     seen = set(BUILT_IN_IDS)
     for pattern in custom:
         if not isinstance(pattern, SuspiciousPattern):
@@ -218,11 +235,16 @@ def _check_patterns(custom: tuple[Any, ...], disabled: tuple[Any, ...]) -> None:
                 "another"
             )
         seen.add(pattern.id)
+
+
+def _check_built_in(
+    field_name: str, ids: tuple[Any, ...], custom: tuple[SuspiciousPattern, ...], instead: str
+) -> None:
     own_ids = [pattern.id for pattern in custom]  # a list: what is looked for may be anything
-    for name in disabled:
+    for name in ids:
         if name not in BUILT_IN_IDS:
-            wrong = _wrong("disabled_patterns", f"ids out of {', '.join(BUILT_IN_IDS)}", name)
-            own = "; leave your own out of suspicious_patterns" if name in own_ids else ""
+            wrong = _wrong(field_name, f"ids out of {', '.join(BUILT_IN_IDS)}", name)
+            own = f"; {instead} suspicious_patterns" if name in own_ids else ""
             raise ConfigError(f"{wrong}{own}")
 
 

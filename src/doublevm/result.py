@@ -29,6 +29,9 @@ class RunStats:
     """Operations that reached a handler."""
     denied: int
     """Operations that were denied."""
+    would_deny: int
+    """Of those that reached a handler, the ones that a policy would have denied, were it enforced.
+    """
     cpu_time: float
     """Seconds of CPU of the inner VM, as far as the parent VM can tell; 0.0 if it was killed. On
     cpython the guest's process says it of itself when a program came to its end."""

@@ -2,6 +2,8 @@
 
 Deny also when no decision could be safely reached: whatever a barrier cannot understand, it
 denies. Code and tests compare the address ``[barrier/rule]``, never the prose.
+
+Where a policy is tried and not enforced, what would have been a denial is a ``WouldDeny``.
 """
 
 from __future__ import annotations
@@ -40,4 +42,28 @@ class Deny:
         return f"{operation} denied: {self.reason} [{self.address}]"
 
 
-Verdict = Allow | Deny
+@dataclass(frozen=True, slots=True)
+class WouldDeny:
+    """The operation goes on to the host, though a policy that is only tried objects to it."""
+
+    barrier: str
+    """Which barrier objected, e.g. ``"rate"``."""
+    rule: str
+    """Which of its rules."""
+    reason: str
+    """What the guest would have been told; it is not told."""
+
+    allowed: ClassVar[bool] = True
+
+    @property
+    def address(self) -> str:
+        """``barrier/rule``, the name that the denial would have."""
+        return f"{self.barrier}/{self.rule}"
+
+
+def would_be(denial: Deny) -> WouldDeny:
+    """Return what becomes of a denial that is not enforced."""
+    return WouldDeny(denial.barrier, denial.rule, denial.reason)
+
+
+Verdict = Allow | WouldDeny | Deny

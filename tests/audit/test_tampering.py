@@ -331,15 +331,16 @@ def test_faults_are_told_up_to_a_hundred(tmp_path: Path) -> None:
     assert len(verify_trail(path).faults) == 100
 
 
-PINNED = "4496ca10bc0443b4adb8be2cdbdcb353e89b6ce3ebde808c104e1e184dacd5a6"
+PINNED = "dbd9ebb62e87d7c4f4307f86450328221b1eb2c44df00d7161d0d0bf00553602"
 
 
 def test_the_form_of_a_link_is_pinned() -> None:
     """A change here makes every trail that users have kept unverifiable."""
     (link,) = chained(Head(), [attempt(verdict=Deny("names", "blocked", "why"))])
     assert link.line == (
-        b'{"entry":{"arguments":{"n":1},"enclave":"eeeeeeeeeeeeeeee","kind":"attempt","number":1,'
-        b'"operation":"users:list","run":1,"time":1001.0,"verdict":{"barrier":"names",'
+        b'{"entry":{"arguments":{"n":1},"enclave":"eeeeeeeeeeeeeeee","judged":1001.0,'
+        b'"kind":"attempt","number":1,"operation":"users:list","run":1,"time":1001.0,'
+        b'"verdict":{"barrier":"names",'
         b'"reason":"why","rule":"blocked"}},"hash":"%b","previous":"%b","seq":1}'
         % (link.hash.encode(), GENESIS.encode())
     )

@@ -56,6 +56,7 @@ NAMES = [
     "VMCrashed",
     "VMError",
     "Verdict",
+    "WouldDeny",
     "tool",
     "warm_up",
 ]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from doublevm.audit import GENESIS, AuditRecord, ChainFault, digest, verify
 from doublevm.launch import package_folders
-from doublevm.verdict import Allow, Deny
+from doublevm.verdict import Allow, Deny, WouldDeny
 from doublevm.wire.codec import decode, encode
 from tests.monitor.crossing import EXAMPLES
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 NUMBERS = st.one_of(st.integers(-3, 2**70), st.floats())
 
 TEXT = st.sampled_from(("", "a:b", "\ud800"))
-VERDICTS = st.one_of(st.just(Allow()), st.builds(Deny, TEXT, TEXT, TEXT))
+VERDICTS = st.one_of(
+    st.just(Allow()), st.builds(Deny, TEXT, TEXT, TEXT), st.builds(WouldDeny, TEXT, TEXT, TEXT)
+)
 ARGUMENTS = st.sampled_from(({}, {"n": 1}, {"n": 1.0}, {"n": {2, 3}}, {"a": [b"x"], "b": None}))
 OUTCOMES = st.sampled_from(("returned", "raised", "denied", "abandoned"))
 TIMES = st.sampled_from((0.0, 0.5, 1.7e9))
@@ -247,6 +249,8 @@ def test_a_line_of_json() -> None:
         "hash": denied.hash,
     }
     assert line_of()["verdict"] == "allow"
+    tried = line_of(verdict=WouldDeny("names", "blocked", "why"))
+    assert tried["verdict"] == {"would_deny": verdict_of_a_denial()}
 
 
 def line_of(**changes: Any) -> Any:
@@ -259,7 +263,10 @@ TAMPERED: dict[str, Any] = {
     "timestamp": [101.5],
     "operation": ["users:drop"],
     "arguments": [{"n": 1.0}, {}, encode({"n": 2}).hex()],
-    "verdict": [{"barrier": "names", "rule": "blocked", "reason": ""}],
+    "verdict": [
+        {"barrier": "names", "rule": "blocked", "reason": ""},
+        {"would_deny": {"barrier": "names", "rule": "blocked", "reason": ""}},
+    ],
     "outcome": ["raised", "pending"],
     "duration": [0.25],
     "previous_hash": ["f" * 64],
@@ -272,6 +279,10 @@ def test_a_line_that_was_changed_is_found(field: str) -> None:
     for value in TAMPERED[field]:
         changed = AuditRecord.from_json(json.dumps({**line_of(), field: value}))
         assert verify([changed], first=1) is not None
+
+
+def verdict_of_a_denial() -> dict[str, str]:
+    return {"barrier": "names", "rule": "blocked", "reason": "why"}
 
 
 NO_RECORDS: list[Any] = [
@@ -290,6 +301,9 @@ NO_RECORDS: list[Any] = [
     {**line_of(), "arguments": {"a": "x" * 1_100_000}},
     {**line_of(), "verdict": "deny"},
     {**line_of(), "verdict": {"barrier": "names"}},
+    {**line_of(), "verdict": {"would_deny": {"barrier": "names"}}},
+    {**line_of(), "verdict": {"would_deny": "allow"}},
+    {**line_of(), "verdict": {"would_deny": verdict_of_a_denial(), "barrier": "names"}},
     {**line_of(), "outcome": "won"},
 ]
 
@@ -348,6 +362,7 @@ def test_the_hash_is_the_same_in_every_process() -> None:
 PINNED = (
     "a328005390344cf4aad8a309f9b8bc75c934de9d726f6052f439bb12c0e5c40d",
     "fe6cdf09f63dd8decef6e0151f7a02af9feb591c331cf19021744c3d567c4246",
+    "57a254d2a6df7049ef374e41aede27e0b40ce20c5234ca4016654f0613ee462e",
 )
 
 
@@ -356,6 +371,8 @@ def test_the_hash_is_pinned() -> None:
     assert digest(record(previous_hash=GENESIS)) == PINNED[0]
     denied = record(verdict=Deny("names", "blocked", "why"), outcome="denied", arguments={"é": {1}})
     assert digest(denied) == PINNED[1]
+    tried = replace(denied, verdict=WouldDeny("names", "blocked", "why"), outcome="returned")
+    assert digest(tried) == PINNED[2]
 
 
 def test_its_repr_says_the_most_of_it() -> None:
@@ -377,7 +394,9 @@ def test_the_hash_is_that_of_canonical_json(
     one = AuditRecord(
         number, 7, timestamp, operation, {"n": 1}, verdict, "raised", duration, previous_hash="é"
     )
-    denial = [verdict.barrier, verdict.rule, verdict.reason] if verdict != Allow() else None
+    denial: Any = [verdict.barrier, verdict.rule, verdict.reason] if verdict != Allow() else None
+    if isinstance(verdict, WouldDeny):
+        denial = {"would_deny": denial}
     fields = [number, 7, timestamp, operation, encode({"n": 1}).hex(), denial, "raised", duration]
     line = json.dumps([*fields, "é"], separators=(",", ":"))
     assert digest(one) == hashlib.sha256(line.encode()).hexdigest()

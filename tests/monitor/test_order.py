@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import doublevm.monitor
-from doublevm.monitor import Hold, Monitor
+from doublevm.monitor import GIVEN_UP, Hold, Monitor
 from doublevm.operation import Operation, Parameter, ToolSpec
 from doublevm.policy import ParentValidation, SuspiciousPattern
 from doublevm.shapes import Scalar
-from doublevm.verdict import Allow, Deny, Verdict
+from doublevm.verdict import Allow, Deny, Verdict, WouldDeny
 from tests.barriers.cases import ALLOWED, Setting, Step, answers, judge
 
 TOOLS = tuple(
@@ -207,10 +207,46 @@ def test_who_gives_up_while_held_back_is_denied_and_remembered() -> None:
     made = monitor(2, used=True, on_rate_limit="wait")
     attempt = made.attempt("users:list", (), {})
     assert made.decide(attempt, 0.5) == Hold(0.5)
-    denial = made.give_up(attempt, 0.75)
+    denial = made.give_up(attempt)
+    assert denial == GIVEN_UP
     assert denial.address == RATE
     assert denial.reason == "the run's time was up while it was held back"
     times = [(entry.name, entry.timestamp, entry.allowed) for entry in made.history]
-    assert times == [("users:list", 0.0, True), ("users:list", 0.75, False)]
-    # It is not counted as accepted, and the clock stands where it gave up.
-    assert made.decide(made.attempt("users:list", (), {}), 0.0) == Hold(0.25)
+    assert times == [("users:list", 0.0, True), ("users:list", 0.5, False)]
+    # It is not counted as accepted, and the clock stands where it was asked last.
+    assert made.now == 0.5
+    assert made.decide(made.attempt("users:list", (), {}), 0.0) == Hold(0.5)
+
+
+MINE = Deny("sequence", "MINE", "mine")
+TRIED = WouldDeny("sequence", "MINE", "mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "expected"),
+    [
+        ("users:list", None, Allow()),
+        ("users:list", MINE, MINE),
+        ("users:list", TRIED, TRIED),
+        ("x:list", MINE, MINE),
+        ("x:list", TRIED, WouldDeny("names", "blocked", "its name is blocked")),
+        ("no name", MINE, None),
+        ("no name", TRIED, None),
+    ],
+)
+def test_an_objection_from_elsewhere_comes_after_all_barriers(
+    name: str, after: Deny | WouldDeny | None, expected: Verdict | None
+) -> None:
+    made = monitor(enforce=False)
+    verdict = made.decide(made.attempt(name, (), {}), 1.0, after)
+    if expected is None:
+        assert isinstance(verdict, Deny)
+        assert verdict.address == "names/grammar"
+    else:
+        assert verdict == expected
+    assert [entry.allowed for entry in made.history] == [not isinstance(verdict, Deny)]
+
+
+def test_who_is_held_is_held_whatever_else_is_objected() -> None:
+    made = monitor(2, used=True, on_rate_limit="wait")
+    assert made.decide(made.attempt("users:list", (), {}), 0.5, MINE) == Hold(0.5)

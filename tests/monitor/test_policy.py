@@ -31,6 +31,7 @@ BAD_EXPRESSIONS: list[Any] = [
 BAD_VALIDATIONS: list[Any] = [None, {}, True, ParentValidation]
 
 WRONG: dict[str, list[Any]] = {
+    "enforce": BAD_BOOLS,
     "validate_operation_names": BAD_BOOLS,
     "allowed_operation_pattern": BAD_EXPRESSIONS,
     "blocked_operation_patterns": [*BAD_LISTS, [None], *([bad] for bad in BAD_EXPRESSIONS)],
@@ -39,6 +40,7 @@ WRONG: dict[str, list[Any]] = {
     "block_suspicious_sequences": BAD_BOOLS,
     "suspicious_patterns": [*BAD_LISTS, [None], [lambda *_: False], ["EXFIL_LIST_SEND"]],
     "disabled_patterns": [*BAD_LISTS, ["NONE"], ["exfil_list_send"], [None], [["BULK_OPERATION"]]],
+    "unenforced_patterns": [*BAD_LISTS, ["NONE"], [None], [["BULK_OPERATION"]]],
     "sequence_window": BAD_SECONDS,
     "rapid_enumeration_threshold": BAD_COUNTS,
     "rapid_enumeration_window": BAD_SECONDS,
@@ -54,6 +56,7 @@ WRONG: dict[str, list[Any]] = {
 }
 
 RIGHT: dict[str, list[Any]] = {
+    "enforce": [True, False],
     "validate_operation_names": [True, False],
     "allowed_operation_pattern": [None, "", "a|b", re.compile("a", re.IGNORECASE)],
     "blocked_operation_patterns": [[], (), ["a", re.compile("b")], {"a"}, iter(["a"])],
@@ -62,6 +65,7 @@ RIGHT: dict[str, list[Any]] = {
     "block_suspicious_sequences": [True, False],
     "suspicious_patterns": [[], ()],
     "disabled_patterns": [["BULK_OPERATION"], ("EXFIL_LIST_SEND", "EXFIL_LIST_SEND")],
+    "unenforced_patterns": [["BULK_OPERATION"], ("EXFIL_LIST_SEND", "EXFIL_LIST_SEND")],
     "sequence_window": [1, 0.001, 1e9],
     "rapid_enumeration_threshold": [0, MOST],
     "rapid_enumeration_window": [1, 0.001],
@@ -69,6 +73,7 @@ RIGHT: dict[str, list[Any]] = {
 }
 
 MUST_BE: dict[str, str] = {
+    "enforce": "True or False",
     "validate_operation_names": "True or False",
     "allowed_operation_pattern": "a regular expression",
     "blocked_operation_patterns": "a list or tuple|a regular expression",
@@ -77,6 +82,7 @@ MUST_BE: dict[str, str] = {
     "block_suspicious_sequences": "True or False,",
     "suspicious_patterns": "a list or tuple,|a list of SuspiciousPattern",
     "disabled_patterns": "a list or tuple,|ids out of EXFIL_LIST_SEND, ",
+    "unenforced_patterns": "a list or tuple,|ids out of EXFIL_LIST_SEND, ",
     "sequence_window": "(more than 0 )?seconds,",
     "rapid_enumeration_threshold": "an int of 0 to 1,000,000,000,",
     "rapid_enumeration_window": "(more than 0 )?seconds,",
@@ -148,6 +154,7 @@ def test_the_defaults() -> None:
     made = ParentValidation()
     values = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
     assert values == {
+        "enforce": True,
         "validate_operation_names": True,
         "allowed_operation_pattern": None,
         "blocked_operation_patterns": (),
@@ -156,6 +163,7 @@ def test_the_defaults() -> None:
         "block_suspicious_sequences": True,
         "suspicious_patterns": (),
         "disabled_patterns": (),
+        "unenforced_patterns": (),
         "sequence_window": 60.0,
         "rapid_enumeration_threshold": 10,
         "rapid_enumeration_window": 5.0,
@@ -223,13 +231,15 @@ def test_collections_are_taken_over_not_shared() -> None:
 
 def test_the_way_to_the_parent_vm_changes_nothing() -> None:
     made = ParentValidation(
+        enforce=False,
         validate_operation_names=False,
         allowed_operation_pattern=re.compile("a # b", re.IGNORECASE | re.VERBOSE),
         blocked_operation_patterns=("x", re.compile("y", re.DOTALL)),
         max_operations_per_second=7,
         on_rate_limit="wait",
-        suspicious_patterns=(pattern(description="mine", detect=max),),
+        suspicious_patterns=(pattern(description="mine", detect=max, enforce=False),),
         disabled_patterns=("BULK_OPERATION",),
+        unenforced_patterns=("EXFIL_LIST_SEND",),
         sequence_window=7,
         rapid_enumeration_threshold=3,
         rapid_enumeration_window=2.5,

@@ -169,3 +169,13 @@ def test_ones_own_are_left_out_another_way() -> None:
         with pytest.raises(ConfigError, match=r"^parent_validation.disabled_patterns") as caught:
             ParentValidation(suspicious_patterns=(pattern(),), disabled_patterns=(id_,))
         assert str(caught.value).endswith(f"not {id_!r}{hint if expected else ''}")
+    hint = "; say enforce=False in suspicious_patterns"
+    with pytest.raises(ConfigError, match=rf"unenforced_patterns .* not 'MINE'{hint}$"):
+        ParentValidation(suspicious_patterns=(pattern(),), unenforced_patterns=("MINE",))
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "no"])
+def test_enforce_is_a_flag(value: Any) -> None:
+    said = rf"^suspicious pattern 'MINE': enforce must be True or False, not {value!r}$"
+    with pytest.raises(ConfigError, match=said):
+        pattern(enforce=value)

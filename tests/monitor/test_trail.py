@@ -124,6 +124,17 @@ def test_what_is_remembered_is_in_order_though_the_clock_was_set_back() -> None:
     assert [each.timestamp for each in trail.remembered(10.0)] == [50.0, 50.0, 60.0]
 
 
+def test_the_time_of_judging_is_what_is_remembered() -> None:
+    """The host learns of it a moment later, and windows have edges."""
+    trail = Trail()
+    trail.add(1, 20.5, "a:b", {}, Allow(), encode({}), 20.25)
+    add(trail, at=21.0)
+    assert [trail.judged(place) for place in (0, 1)] == [20.25, 21.0]
+    trail.seal(1)
+    assert [each.timestamp for each in trail.remembered(20.0)] == [20.25, 21.0]
+    assert [each.timestamp for each in trail.remembered(20.25)] == [21.0]
+
+
 def score(trail: Trail, run: int = 1, at: float = 1.0, verdict: Any = None) -> None:
     trail.scored(run, at, {"score": 5}, verdict or Allow(), 0.25)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doublevm.barriers.patience import for_ever
-from doublevm.verdict import Deny
+from doublevm.verdict import Deny, WouldDeny, would_be
 from doublevm.wire.codec import decode
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ def judge_custom(
     args: bytes,
     history: Callable[[], list[OperationHistoryEntry]],
     patience: Patience | None,
-) -> Deny | None:
-    """Ask each pattern in turn.
+    before: WouldDeny | None = None,
+) -> Deny | WouldDeny | None:
+    """Ask each pattern in turn; a pattern that is not enforced only until one has objected.
 
     Args:
         patterns: the patterns.
@@ -35,12 +36,16 @@ def judge_custom(
         args: its arguments, encoded: each pattern gets a copy.
         history: gives a list of earlier operations, likewise.
         patience: limits each one's time; None sets no limit.
+        before: an earlier objection that is not enforced: it stands if none of these denies.
     """
     for pattern in patterns:
+        if before is not None and not pattern.enforce:
+            continue
         denial = _ask(pattern, name, args, history, patience or for_ever)
-        if denial is not None:
+        if denial is not None and pattern.enforce:
             return denial
-    return None
+        before = would_be(denial) if denial is not None else before
+    return before
 
 
 def _ask(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from doublevm.cli import replay as replaying
 from doublevm.cli.failing import USAGE, fail
 from doublevm.cli.render import PIPE_WIDTH, visible
 from doublevm.errors import ConfigError
@@ -38,9 +39,7 @@ def sink_for(path: Path) -> JsonlSink | SqliteSink:
     return JsonlSink(path) if path.suffix == ".jsonl" else SqliteSink(path)
 
 
-@app.callback()
-def _root() -> None:
-    """Keep ``verify`` a command of its own, also while there are few."""
+app.command(epilog=replaying.EPILOG)(replaying.replay)
 
 
 @app.command(epilog="Exit status: 0 the trail is as it was written, 1 it is not, 2 wrong usage.")

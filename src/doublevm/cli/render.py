@@ -14,7 +14,7 @@ from rich.pretty import Pretty
 from rich.table import Table
 from rich.text import Text
 
-from doublevm.verdict import Deny
+from doublevm.verdict import Deny, WouldDeny
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,6 +105,7 @@ class Renderer:
             f"{stats.duration:.3f} s",
             f"{stats.tool_calls} tool calls",
             f"{stats.denied} denied",
+            *([f"{stats.would_deny} would be denied"] if stats.would_deny else []),
             f"CPU {stats.cpu_time:.2f} s",
             f"peak memory {stats.peak_memory / 2**20:.1f} MiB",
         ]
@@ -126,6 +127,8 @@ def _row(record: AuditRecord) -> tuple[Text, ...]:
     denied = isinstance(verdict, Deny)
     outcome = f"denied [{verdict.address}]" if isinstance(verdict, Deny) else record.outcome
     style = "red" if denied else {"returned": "green"}.get(record.outcome, "yellow")
+    if isinstance(verdict, WouldDeny):
+        outcome, style = f"{outcome}, would be denied [{verdict.address}]", "yellow"
     return (
         Text(str(record.number), style="dim"),
         Text(visible(record.operation)),

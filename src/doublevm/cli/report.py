@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from doublevm.verdict import Deny
+from doublevm.verdict import Allow, Deny, WouldDeny
 
 if TYPE_CHECKING:
     from doublevm.audit import AuditRecord
@@ -66,7 +66,8 @@ def _operation(record: AuditRecord) -> dict[str, Any]:
         "arguments": plain(record.arguments),
         "allowed": verdict.allowed,
         "denied_by": verdict.address if isinstance(verdict, Deny) else None,
-        "reason": verdict.reason if isinstance(verdict, Deny) else None,
+        "would_be_denied_by": verdict.address if isinstance(verdict, WouldDeny) else None,
+        "reason": None if isinstance(verdict, Allow) else verdict.reason,
         "outcome": record.outcome,
         "duration": record.duration,
     }

@@ -163,6 +163,7 @@ class EnclaveCore:
             confinement=lambda: self.confinement,
             number=self._runs,
             gate=self._gate,
+            validation=self.config.validation,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
             kept_as=None if self.recorder is None else self.recorder.enclave,
         )
@@ -210,7 +211,7 @@ class EnclaveCore:
             monty_binary=monty_binary(),
             memory=config.run_limits.memory,
             frozen_clocks=config.level.settings.frozen_clocks,
-            validation=config.validation,
+            validation=self.config.validation,
             guard=config.guard,
             scoring=config.scoring,
         )

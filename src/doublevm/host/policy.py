@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from doublevm.errors import ConfigError
+from doublevm.errors import ConfigError, ProtocolError
 from doublevm.host.detectors import pickle_detector
+from doublevm.verdict import Allow, WouldDeny
 from doublevm.wire import frames as f
 from doublevm.wire.codec import MAX_VALUE_BYTES
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from doublevm.policy import ParentValidation, SuspiciousPattern
+
+_POLICY: Final = ("names", "rate", "sequence")
+"""The barriers that ask by these settings."""
 
 
 def misnamed(validation: ParentValidation, tools: Collection[str]) -> str | None:
@@ -56,6 +60,7 @@ def validation_frame(validation: ParentValidation) -> f.Validation:
             f"{size:,} bytes; {MAX_VALUE_BYTES:,} can be sent to the parent VM"
         )
     return f.Validation(
+        enforce=v.enforce,
         validate_operation_names=v.validate_operation_names,
         allowed_operation_pattern=_expression(v.allowed_operation_pattern),
         blocked_operation_patterns=tuple(
@@ -68,6 +73,7 @@ def validation_frame(validation: ParentValidation) -> f.Validation:
         block_suspicious_sequences=v.block_suspicious_sequences,
         suspicious_patterns=custom,
         disabled_patterns=v.disabled_patterns,
+        unenforced_patterns=v.unenforced_patterns,
         sequence_window=v.sequence_window,
         rapid_enumeration_threshold=v.rapid_enumeration_threshold,
         rapid_enumeration_window=v.rapid_enumeration_window,
@@ -75,8 +81,34 @@ def validation_frame(validation: ParentValidation) -> f.Validation:
     )
 
 
+def verdict_on(call: f.Call, validation: f.Validation | None) -> Allow | WouldDeny:
+    """Return the parent VM's verdict on what it lets through.
+
+    Raises:
+        ProtocolError: it objects to an operation, and what it objects by is enforced.
+    """
+    objection = call.would_deny
+    if objection is None:
+        return Allow()
+    if validation is None or not _is_unenforced(validation, objection):
+        raise ProtocolError("parent", "call", "an objection that the policy does not let pass")
+    return WouldDeny(objection.barrier, objection.rule, objection.reason)
+
+
+def _is_unenforced(validation: f.Validation, objection: f.Objection) -> bool:
+    """Whether an objection is one that these settings let through."""
+    if not validation.enforce:
+        return objection.barrier in _POLICY
+    own = (pattern.id for pattern in validation.suspicious_patterns if not pattern.enforce)
+    return objection.barrier == "sequence" and objection.rule in (
+        *validation.unenforced_patterns,
+        *own,
+    )
+
+
 def _detector(pattern: SuspiciousPattern) -> f.Detector:
-    return f.Detector(pattern.id, pattern.description, pickle_detector(pattern))
+    function = pickle_detector(pattern)
+    return f.Detector(pattern.id, pattern.description, function, pattern.enforce)
 
 
 def _expression(pattern: str | re.Pattern[str] | None) -> f.Expression | None:

@@ -6,18 +6,19 @@ async driver are thin and behave alike.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
 from doublevm.guard.findings import at_place, lines_of
 from doublevm.host.effects import Clock, Consult, Escaped, Finished, Invoke, Keep, Next, Send
 from doublevm.host.gating import Gating
 from doublevm.host.guarding import findings_of
+from doublevm.host.policy import verdict_on
 from doublevm.host.printed import Printed
 from doublevm.host.scoring import NOT_ASKED
 from doublevm.host.sinks.entries import attempt_of, outcome_of
 from doublevm.result import RunResult, RunStats
-from doublevm.verdict import Allow, Deny, Verdict
+from doublevm.verdict import Deny, Verdict, WouldDeny
 from doublevm.wire import frames as f
 from doublevm.wire.codec import CodecError, decode, encode
 
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from doublevm.host.sinks.entries import Attempt, Ended
     from doublevm.host.trail import Trail
     from doublevm.wire import guard_frames as g
+
+
+CLOCKS_APART: Final = 1.0
+"""Seconds that the clocks of host and parent VM may differ by, read at different moments."""
 
 
 class HostRun:
@@ -55,6 +60,7 @@ class HostRun:
         meter: Meter | None = None,
         gate: Gate | None = None,
         kept_as: str | None = None,
+        validation: f.Validation | None = None,
     ) -> None:
         """Prepare to send ``frame``.
 
@@ -64,11 +70,11 @@ class HostRun:
         ``number`` is the run's in its trail, where the frame's is another: two conversations that
         share a pair must not answer each other. ``meter`` notices a flood of frames. ``gate``
         scores the program. ``kept_as`` is what stored trails call the enclave; None if there are
-        none.
+        none. ``validation`` is the policy that the parent VM was told.
         """
         self._frame, self._handlers, self._trail = frame, handlers, trail
         self._buffer, self._now, self._clock = buffer, now, clock
-        self._confinement, self._meter = confinement, meter
+        self._confinement, self._meter, self._validation = confinement, meter, validation
         self._kept_as = kept_as
         self._begun: set[int] = set()
         """Places of operations that stored trails have the attempt of, and not the outcome."""
@@ -87,6 +93,9 @@ class HostRun:
         """Whether it was ended for sending too many frames."""
         self._given_up = False
         self._started = clock()
+        self._created = now()
+        self._epoch = self._created - self._started
+        """Of a clock that nobody sets, as the parent VM has one."""
 
     @property
     def has_started(self) -> bool:
@@ -205,7 +214,7 @@ class HostRun:
         args = _decode(call.args, "call")
         # What the parent lets through is checked once more: it may have been taken over.
         invocation = self._handlers.invocation(self._frame.run, call, args)
-        place = self._record(call, Allow())
+        place = self._record(call, verdict_on(call, self._validation))
         if self._kept_as is not None and (yield from self._keep_allowed(place, call)):
             return
         finished = yield Invoke(call.call, invocation, call.concurrent)
@@ -249,7 +258,7 @@ class HostRun:
 
     def _attempt(self, place: int) -> Attempt:
         assert self._kept_as is not None
-        return attempt_of(self._kept_as, self._trail.at(place))
+        return attempt_of(self._kept_as, self._trail.at(place), self._trail.judged(place))
 
     def _outcome(self, place: int) -> Ended:
         assert self._kept_as is not None
@@ -263,10 +272,20 @@ class HostRun:
         if frame.call in self._places:
             raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
         self._count(frame)
-        now = self._now()
-        place = self._trail.add(self._number, now, frame.operation, arguments, verdict, encoded)
+        now, judged = self._now(), self._judged(frame)
+        place = self._trail.add(
+            self._number, now, frame.operation, arguments, verdict, encoded, judged
+        )
         self._places[frame.call] = place
         return place
+
+    def _judged(self, frame: f.Call | f.Denied) -> float:
+        """Return when the parent VM says that it judged, within the run: it may lie.
+
+        A later one is told of it, and must not be made to forget.
+        """
+        latest = self._epoch + self._clock() + CLOCKS_APART
+        return min(max(self._created, frame.judged), latest)
 
     def _count(self, frame: f.Call | f.Denied) -> None:
         """Hold the parent VM to what it may let through, and to what it may make the host keep."""
@@ -321,6 +340,7 @@ class HostRun:
             duration=self._clock() - self._started,
             tool_calls=len(operations) - denied,
             denied=denied,
+            would_deny=sum(isinstance(each.verdict, WouldDeny) for each in operations),
             cpu_time=usage.cpu_time,
             peak_memory=usage.peak_memory,
             engine=self._engine,

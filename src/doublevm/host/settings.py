@@ -148,6 +148,12 @@ def _validation(double_vm: DoubleVM, handlers: Handlers) -> f.Validation | None:
         doubt = None if handlers.catch_all else misnamed(validation, handlers.tools)
         if doubt:
             warnings.warn(doubt, stacklevel=4)
+        if not validation.enforce:
+            warnings.warn(
+                "ParentValidation(enforce=False): what names, rate and sequences would deny is "
+                "recorded and let through",
+                stacklevel=4,
+            )
         return validation_frame(validation)
     warnings.warn(
         "DoubleVM(enabled=False): operations are relayed without judging names, rate and sequences",

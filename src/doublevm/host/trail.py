@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from doublevm.audit import GENESIS, AuditRecord, Outcome
-from doublevm.verdict import Allow
 from doublevm.wire.codec import encode
 from doublevm.wire.frames import Remembered
 
@@ -35,7 +34,7 @@ class Open:
     ) -> None:
         self.timestamp, self.operation, self.arguments = timestamp, operation, arguments
         self.verdict, self.encoded = verdict, encoded
-        self.outcome: Outcome = "pending" if isinstance(verdict, Allow) else "denied"
+        self.outcome: Outcome = "pending" if verdict.allowed else "denied"
         self.duration = 0.0
 
     def record(self, number: int, run: int) -> AuditRecord:
@@ -61,6 +60,8 @@ class Trail:
         self._sealed: list[AuditRecord] = []
         self._open: list[Open] = []
         """Behind those, the attempts of the run under way."""
+        self._judged: list[float] = []
+        """When each was judged, in the parent VM."""
         self._run = self._ended_run = 0
         self._lock = threading.Lock()
 
@@ -96,8 +97,11 @@ class Trail:
         arguments: Mapping[str, Any],
         verdict: Verdict,
         encoded: bytes,
+        judged: float | None = None,
     ) -> int:
         """Record an attempt; return its place. ``encoded`` is the encoding of ``arguments``.
+
+        ``judged`` is when the parent VM judged it; None: at ``timestamp``.
 
         Raises:
             RunEndedError: the run has ended.
@@ -108,6 +112,7 @@ class Trail:
                 raise RunEndedError
             self._run = run
             self._open.append(entry)
+            self._judged.append(timestamp if judged is None else judged)
             return len(self._sealed) + len(self._open) - 1
 
     def scored(
@@ -134,6 +139,10 @@ class Trail:
             if index >= 0:
                 entry = self._open[index]
                 entry.outcome, entry.duration = outcome, duration
+
+    def judged(self, place: int) -> float:
+        """Return when an attempt was judged, in seconds since the epoch."""
+        return self._judged[place]
 
     def denied(self, place: int, verdict: Deny) -> None:
         """Record that the host denied what the parent VM had let through.
@@ -170,16 +179,23 @@ class Trail:
             self._open.clear()
 
     def remembered(self, since: float) -> list[Remembered]:
-        """Return what a new parent VM has to know: the attempts since a time, oldest first."""
+        """Return what a new parent VM has to know: the attempts since a time, oldest first.
+
+        INVARIANT: their times are those they were judged by, or the new one would judge otherwise
+        than the one that knew them.
+        """
         recent: list[Remembered] = []
         last = float("inf")
-        for record in reversed(self.records):
-            if record.timestamp <= since:
+        records = self.records
+        for record, judged in zip(
+            reversed(records), reversed(self._judged[: len(records)]), strict=True
+        ):
+            if judged <= since:
                 break
             if record.outcome == "scored":
                 continue
             # The system's clock may have been set back between two records.
-            last = min(last, record.timestamp)
+            last = min(last, judged)
             args = encode(dict(record.arguments))
             recent.append(Remembered(record.operation, args, last, record.verdict.allowed))
         return recent[::-1]

@@ -15,6 +15,7 @@ def validation_of(frame: f.Validation) -> ParentValidation:
     """Return the settings that the host sent; the host is trusted, so its pickles are loaded."""
     allowed = frame.allowed_operation_pattern
     return ParentValidation(
+        enforce=frame.enforce,
         validate_operation_names=frame.validate_operation_names,
         allowed_operation_pattern=_compiled(allowed) if allowed is not None else None,
         blocked_operation_patterns=tuple(map(_compiled, frame.blocked_operation_patterns)),
@@ -23,6 +24,7 @@ def validation_of(frame: f.Validation) -> ParentValidation:
         block_suspicious_sequences=frame.block_suspicious_sequences,
         suspicious_patterns=tuple(map(_pattern, frame.suspicious_patterns)),
         disabled_patterns=frame.disabled_patterns,
+        unenforced_patterns=frame.unenforced_patterns,
         sequence_window=frame.sequence_window,
         rapid_enumeration_threshold=frame.rapid_enumeration_threshold,
         rapid_enumeration_window=frame.rapid_enumeration_window,
@@ -38,4 +40,9 @@ def _pattern(detector: f.Detector) -> SuspiciousPattern:
     import cloudpickle  # noqa: PLC0415 - 10 ms that most enclaves need not pay
 
     detect = cloudpickle.loads(detector.function)
-    return SuspiciousPattern(id=detector.id, description=detector.description, detect=detect)
+    return SuspiciousPattern(
+        id=detector.id,
+        description=detector.description,
+        detect=detect,
+        enforce=detector.enforce,
+    )

@@ -9,7 +9,7 @@ from doublevm.engines.base import Call, Done, Failed, Wait
 from doublevm.monitor import Hold
 from doublevm.parent.clock import steady_epoch_clock
 from doublevm.parent.watchdog import Stop
-from doublevm.verdict import Deny
+from doublevm.verdict import Deny, WouldDeny
 from doublevm.wire import frames as f
 from doublevm.wire.exceptions import as_printed
 from doublevm.wire.inner_frames import Error, Later, Settled, Value
@@ -70,8 +70,11 @@ class Relay:
         attempt, verdict = self._judge(call)
         if isinstance(verdict, Deny):
             return self._deny(call.operation, attempt.args, verdict)
-        number = self._calls
-        self._host.send(f.Call(self._run, number, call.operation, attempt.args, call.concurrent))
+        number, now, tried = self._calls, self._monitor.now, None
+        if isinstance(verdict, WouldDeny):
+            tried = f.Objection(verdict.barrier, verdict.rule, verdict.reason)
+        sent = f.Call(self._run, number, call.operation, attempt.args, call.concurrent, now, tried)
+        self._host.send(sent)
         if call.concurrent:
             self._open[number] = call.id
             return Later()
@@ -85,7 +88,7 @@ class Relay:
         attempt = self._monitor.attempt(call.operation, call.args, call.kwargs, call.problem)
         while isinstance(verdict := self._monitor.decide(attempt, self._clock()), Hold):
             if not self._hold(verdict.seconds):
-                denial = self._monitor.give_up(attempt, self._clock())
+                denial = self._monitor.give_up(attempt)
                 self._report(call.operation[:200], attempt.args, denial)
                 self._time_is_up()
         return attempt, verdict
@@ -98,7 +101,7 @@ class Relay:
 
     def _report(self, name: str, args: bytes, verdict: Deny) -> None:
         where = (verdict.barrier, verdict.rule, verdict.reason)
-        self._host.send(f.Denied(self._run, self._calls, name, args, *where))
+        self._host.send(f.Denied(self._run, self._calls, name, args, *where, self._monitor.now))
 
     def _deny(self, operation: str, args: bytes, verdict: Deny) -> Error:
         name = operation[:200]

@@ -56,11 +56,13 @@ class Detector(Frame, frozen=True):
     id: Name
     description: str
     function: bytes
+    enforce: bool
 
 
 class Validation(Frame, frozen=True):
     """ParentValidation, for the way to the parent VM. See there for the fields."""
 
+    enforce: bool
     validate_operation_names: bool
     allowed_operation_pattern: Expression | None
     blocked_operation_patterns: tuple[Expression, ...]
@@ -69,6 +71,7 @@ class Validation(Frame, frozen=True):
     block_suspicious_sequences: bool
     suspicious_patterns: tuple[Detector, ...]
     disabled_patterns: tuple[str, ...]
+    unenforced_patterns: tuple[str, ...]
     sequence_window: float
     rapid_enumeration_threshold: Number
     rapid_enumeration_window: float
@@ -199,6 +202,14 @@ class Started(Frame, frozen=True, tag="started"):
     engine: EngineName
 
 
+class Objection(Frame, frozen=True):
+    """What a policy that is not enforced has against an operation."""
+
+    barrier: Name
+    rule: Name
+    reason: str
+
+
 class Call(Frame, frozen=True, tag="call"):
     """An operation that was allowed. ``args`` is an encoded dict."""
 
@@ -208,6 +219,9 @@ class Call(Frame, frozen=True, tag="call"):
     args: bytes
     concurrent: bool
     """Whether the guest goes on before the answer has come."""
+    judged: float = 0.0
+    """When it was judged, by the clock of judging: seconds since the epoch."""
+    would_deny: Objection | None = None
 
 
 class Denied(Frame, frozen=True, tag="denied"):
@@ -220,6 +234,8 @@ class Denied(Frame, frozen=True, tag="denied"):
     barrier: Name
     rule: Name
     reason: str
+    judged: float = 0.0
+    """As in Call."""
 
 
 class Output(Frame, frozen=True, tag="output"):

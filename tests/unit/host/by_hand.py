@@ -58,6 +58,7 @@ class ByHand:
         on_output: Callable[[str, str], None] | None = None,
         gate: Gate | None = None,
         kept_as: str | None = None,
+        validation: f.Validation | None = None,
         **handlers: Any,
     ) -> None:
         self.trail = history if history is not None else Trail()
@@ -75,6 +76,7 @@ class ByHand:
             on_output=on_output,
             gate=gate,
             kept_as=kept_as,
+            validation=validation,
         )
         self.steps = self.run.steps()
         assert next(self.steps) == effects.Send(frame)

@@ -30,7 +30,7 @@ def kept(effect: effects.Effect) -> Any:
 def test_an_attempt_is_kept_before_its_handler_runs_and_its_outcome_after() -> None:
     run = begun()
     attempt = kept(run.tell(call(a=1)))
-    assert attempt == Attempt("e", 7, 1, 1_700_000_000.0, "add", {"a": 1}, "allow")
+    assert attempt == Attempt("e", 7, 1, 1_700_000_000.0, "add", {"a": 1}, "allow", 1_700_000_000.0)
     assert isinstance(run.tell(None), effects.Invoke)
     finished = returned(value=1)
     assert run.tell(finished) == effects.Send(finished.answer)

@@ -41,7 +41,8 @@ _EXAMPLES: Final[dict[type, dict[str, Any]]] = {HttpScorer: {"url": "https://loc
 """What a dataclass needs before it can be asked about another option."""
 
 _IDS: Final[dict[tuple[type, str], tuple[str, ...]]] = {
-    (ParentValidation, "disabled_patterns"): tuple(BUILT_IN_IDS)
+    (ParentValidation, "disabled_patterns"): tuple(BUILT_IN_IDS),
+    (ParentValidation, "unenforced_patterns"): tuple(BUILT_IN_IDS),
 }
 """Strings that are accepted where the annotation says no more than that they are strings."""
 

@@ -152,14 +152,14 @@ async def _awaited(waiting: Awaitable[None]) -> None:
     await waiting
 
 
-def check_count(name: str, value: object) -> None:
+def check_count(name: str, value: object, least: int = 1) -> None:
     """Refuse what is no number of things.
 
     Raises:
         ConfigError: it is none.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
 def _check_flag(name: str, value: object) -> None:

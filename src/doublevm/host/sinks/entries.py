@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from doublevm.verdict import Allow, Deny
+from doublevm.verdict import Allow, Deny, WouldDeny
 from doublevm.wire.codec import decode, encode
 
 if TYPE_CHECKING:
@@ -31,8 +31,21 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """Base of all entries."""
 
 
+class Tried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The verdict of a policy that is not enforced: the operation was let through."""
+
+    would_deny: WouldDeny
+
+
+if TYPE_CHECKING:
+    StoredVerdict = Literal["allow"] | Deny | Tried
+else:
+    # Two kinds of objects, which msgspec tells apart by tags alone: an attempt does it itself.
+    StoredVerdict = Literal["allow"] | dict[str, Any]
+
+
 class Attempt(Entry, frozen=True, tag="attempt"):
-    """An operation that was attempted. With an ``allow``, its handler runs next."""
+    """An operation that was attempted. Unless its verdict is a ``Deny``, its handler runs next."""
 
     enclave: str
     """Which conversation it belongs to: a random name that no two of them share."""
@@ -45,7 +58,16 @@ class Attempt(Entry, frozen=True, tag="attempt"):
     """Its name; empty for a program that was scored, as in AuditRecord."""
     arguments: dict[str, Any] | str
     """By name; where JSON does not keep them as they are, their encoding in hexadecimal."""
-    verdict: Literal["allow"] | Deny
+    verdict: StoredVerdict
+    judged: float
+    """When the parent VM judged it, by its own clock: what a replay goes by."""
+
+    def __post_init__(self) -> None:
+        """Make a verdict of what was read."""
+        given: object = self.verdict
+        if isinstance(given, dict):
+            kind: Any = Tried if "would_deny" in given else Deny
+            msgspec.structs.force_setattr(self, "verdict", msgspec.convert(given, kind))
 
 
 class Ended(Entry, frozen=True, tag="outcome"):
@@ -106,9 +128,8 @@ encode_entry: Final = msgspec.json.Encoder(order="sorted").encode
 decode_entry: Final = msgspec.json.Decoder(AnyEntry).decode
 
 
-def attempt_of(enclave: str, record: AuditRecord) -> Attempt:
+def attempt_of(enclave: str, record: AuditRecord, judged: float) -> Attempt:
     """Return the entry that goes before the handler."""
-    verdict = record.verdict
     return Attempt(
         enclave,
         record.run,
@@ -116,7 +137,8 @@ def attempt_of(enclave: str, record: AuditRecord) -> Attempt:
         record.timestamp,
         record.operation,
         as_json(record.arguments),
-        verdict if isinstance(verdict, Deny) else "allow",
+        _stored(record.verdict),
+        judged,
     )
 
 
@@ -130,7 +152,16 @@ def outcome_of(enclave: str, record: AuditRecord, now: float) -> Ended:
 
 def verdict_of(attempt: Attempt) -> Verdict:
     """Return an attempt's verdict."""
-    return attempt.verdict if isinstance(attempt.verdict, Deny) else Allow()
+    verdict = attempt.verdict
+    if isinstance(verdict, Tried):
+        return verdict.would_deny
+    return verdict if isinstance(verdict, Deny) else Allow()
+
+
+def _stored(verdict: Verdict) -> StoredVerdict:
+    if isinstance(verdict, WouldDeny):
+        return Tried(verdict)
+    return verdict if isinstance(verdict, Deny) else "allow"
 
 
 def arguments_of(attempt: Attempt) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import msgspec
 
 from doublevm.errors import ConfigError
 from doublevm.host.sinks.base import BaseSink
-from doublevm.host.sinks.entries import Attempt, Ended
+from doublevm.host.sinks.entries import Attempt, Ended, Tried
 from doublevm.host.sinks.redact import Redact
 from doublevm.verdict import Deny
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span, TracerProvider
 
-    from doublevm.host.sinks.entries import AnyEntry
+    from doublevm.host.sinks.entries import AnyEntry, StoredVerdict
+    from doublevm.verdict import WouldDeny
 
 LONGEST_ARGUMENTS: Final = 8192
 """Characters of arguments on a span: backends refuse spans that are much larger."""
@@ -85,24 +86,30 @@ class OpenTelemetrySink(BaseSink):
             start_time=began,
         )
         verdict = attempt.verdict
+        if isinstance(verdict, Tried):
+            would = verdict.would_deny
+            span.add_event("doublevm.operation.would_deny", self._about(would), timestamp=began)
         if not isinstance(verdict, Deny):
             span.add_event("doublevm.operation.allowed", timestamp=began)
             self._open[attempt.enclave, attempt.number] = span
             return
-        about = {"doublevm.rule": verdict.address}
-        if self._arguments:
-            about["doublevm.reason"] = verdict.reason
-        span.add_event("doublevm.operation.denied", about, timestamp=began)
+        span.add_event("doublevm.operation.denied", self._about(verdict), timestamp=began)
         self._fail(span, verdict.address)
         span.end(began)
 
+    def _about(self, objection: Deny | WouldDeny) -> dict[str, str]:
+        about = {"doublevm.rule": objection.address}
+        if self._arguments:
+            about["doublevm.reason"] = objection.reason
+        return about
+
     def _attributes(self, attempt: Attempt) -> dict[str, Any]:
-        denied = isinstance(attempt.verdict, Deny)
+        verdict = attempt.verdict
         attributes: dict[str, Any] = {
             "doublevm.enclave": attempt.enclave,
             "doublevm.run": attempt.run,
             "doublevm.number": attempt.number,
-            "doublevm.verdict": "deny" if denied else "allow",
+            "doublevm.verdict": _name(verdict),
         }
         if attempt.operation:
             attributes |= {
@@ -135,6 +142,12 @@ class OpenTelemetrySink(BaseSink):
         for span in self._open.values():
             span.end()
         self._open.clear()
+
+
+def _name(verdict: StoredVerdict) -> str:
+    if isinstance(verdict, Tried):
+        return "would_deny"
+    return "deny" if isinstance(verdict, Deny) else "allow"
 
 
 def _nanoseconds(seconds: float) -> int:

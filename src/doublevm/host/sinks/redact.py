@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from doublevm.errors import ConfigError
-from doublevm.host.sinks.entries import Attempt, arguments_of, as_json
+from doublevm.host.sinks.entries import Attempt, Tried, arguments_of, as_json
 from doublevm.host.sinks.secret_kinds import KINDS
 from doublevm.host.sinks.signing import check_key
-from doublevm.verdict import Deny
+from doublevm.verdict import Deny, WouldDeny
 from doublevm.wire.codec import encode
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ class Redact:
         verdict = entry.verdict
         if isinstance(verdict, Deny):
             verdict = Deny(verdict.barrier, verdict.rule, work.reason(verdict.reason))
+        elif isinstance(verdict, Tried):
+            would = verdict.would_deny
+            verdict = Tried(WouldDeny(would.barrier, would.rule, work.reason(would.reason)))
         return msgspec.structs.replace(
             entry,
             operation=self.text(entry.operation),

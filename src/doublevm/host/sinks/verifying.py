@@ -9,6 +9,7 @@ from doublevm.audit import GENESIS
 from doublevm.host.sinks.entries import Attempt, Checkpoint, Dropped, Ended, Opened
 from doublevm.host.sinks.reading import entry_of, read_trail
 from doublevm.host.sinks.signing import signature_fault
+from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
     import os
@@ -151,7 +152,7 @@ class _Walk:
         match entry:
             case Attempt():
                 self.found.attempts += 1
-                if entry.verdict == "allow":
+                if not isinstance(entry.verdict, Deny):
                     self._pending.add((entry.enclave, entry.number))
             case Ended():
                 self._pending.discard((entry.enclave, entry.number))
