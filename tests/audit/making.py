@@ -22,6 +22,7 @@ def attempt(number: int = 1, **changes: Any) -> Attempt:
         "operation": "users:list",
         "arguments": {"n": number},
         "verdict": "allow",
+        "line": 3,
     }
     return Attempt(**fields | changes)
 

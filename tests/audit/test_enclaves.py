@@ -67,6 +67,8 @@ except PermissionError:
         assert (here.number, here.run, here.timestamp) == (there.number, there.run, there.time)
         assert here.verdict == there.verdict
         assert here.duration == there.duration
+        assert here.line == there.line
+    assert [each.line for each in stored] == [3, 3, 5, 9]
     assert verify(enclave.history) is None
     found = verify_trail(sink.path)
     assert found.ok, found.faults

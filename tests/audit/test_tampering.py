@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doublevm import ConfigError
-from doublevm.audit import GENESIS, HmacKey, JsonlSink, SqliteSink, verify_trail
+from doublevm.audit import GENESIS, HmacKey, JsonlSink, SqliteSink, read_trail, verify_trail
 from doublevm.host.sinks.chain import Head, chained, decode_link
 from doublevm.host.sinks.entries import decode_entry
 from doublevm.verdict import Deny
@@ -331,18 +331,32 @@ def test_faults_are_told_up_to_a_hundred(tmp_path: Path) -> None:
     assert len(verify_trail(path).faults) == 100
 
 
-PINNED = "4496ca10bc0443b4adb8be2cdbdcb353e89b6ce3ebde808c104e1e184dacd5a6"
+PINNED = "82ab3f03429db1bdf9c727d86f1965c258502bfa38a01c3babff0863580a10a9"
+BEFORE_LINES = "4496ca10bc0443b4adb8be2cdbdcb353e89b6ce3ebde808c104e1e184dacd5a6"
 
 
 def test_the_form_of_a_link_is_pinned() -> None:
     """A change here makes every trail that users have kept unverifiable."""
     (link,) = chained(Head(), [attempt(verdict=Deny("names", "blocked", "why"))])
     assert link.line == (
-        b'{"entry":{"arguments":{"n":1},"enclave":"eeeeeeeeeeeeeeee","kind":"attempt","number":1,'
-        b'"operation":"users:list","run":1,"time":1001.0,"verdict":{"barrier":"names",'
+        b'{"entry":{"arguments":{"n":1},"enclave":"eeeeeeeeeeeeeeee","kind":"attempt","line":3,'
+        b'"number":1,"operation":"users:list","run":1,"time":1001.0,"verdict":{"barrier":"names",'
         b'"reason":"why","rule":"blocked"}},"hash":"%b","previous":"%b","seq":1}'
         % (link.hash.encode(), GENESIS.encode())
     )
     assert link.hash == PINNED
     assert decode_link(link.line) == link
     assert link.expected_hash == link.hash
+
+
+def test_a_link_of_before_there_were_lines_is_read_and_verified(tmp_path: Path) -> None:
+    path = tmp_path / "trail.jsonl"
+    path.write_bytes(
+        b'{"entry":{"arguments":{"n":1},"enclave":"eeeeeeeeeeeeeeee","kind":"attempt","number":1,'
+        b'"operation":"users:list","run":1,"time":1001.0,"verdict":{"barrier":"names",'
+        b'"reason":"why","rule":"blocked"}},"hash":"%b","previous":"%b","seq":1}\n'
+        % (BEFORE_LINES.encode(), GENESIS.encode())
+    )
+    assert verify_trail(path).ok
+    (stored,) = read_trail(path).operations()
+    assert (stored.operation, stored.line) == ("users:list", None)

@@ -263,8 +263,8 @@ class HostRun:
         if frame.call in self._places:
             raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
         self._count(frame)
-        now = self._now()
-        place = self._trail.add(self._number, now, frame.operation, arguments, verdict, encoded)
+        what = (frame.operation, arguments, verdict, encoded, frame.line or None)
+        place = self._trail.add(self._number, self._now(), *what)
         self._places[frame.call] = place
         return place
 

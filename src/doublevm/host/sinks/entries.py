@@ -46,6 +46,8 @@ class Attempt(Entry, frozen=True, tag="attempt"):
     arguments: dict[str, Any] | str
     """By name; where JSON does not keep them as they are, their encoding in hexadecimal."""
     verdict: Literal["allow"] | Deny
+    line: int | None = None
+    """As in AuditRecord. Trails of before there were lines have none."""
 
 
 class Ended(Entry, frozen=True, tag="outcome"):
@@ -117,6 +119,7 @@ def attempt_of(enclave: str, record: AuditRecord) -> Attempt:
         record.operation,
         as_json(record.arguments),
         verdict if isinstance(verdict, Deny) else "allow",
+        record.line,
     )
 
 

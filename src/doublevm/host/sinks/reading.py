@@ -94,6 +94,8 @@ class StoredOperation:
     """``unknown``: it was allowed, and nobody wrote what became of it."""
     duration: float
     """Seconds the handler took; 0.0 if that is not known."""
+    line: int | None = None
+    """The program's line that made the call, as the inner VM said; None if it did not."""
 
 
 class TrailReader(Protocol):
@@ -281,6 +283,7 @@ def _operation(seq: int, attempt: Attempt, outcome: Ended | None) -> StoredOpera
         verdict,
         ending,
         0.0 if outcome is None else outcome.duration,
+        attempt.line,
     )
 
 
