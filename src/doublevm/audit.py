@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from doublevm.host.sinks.base import Sink
-    from doublevm.host.sinks.entries import Attempt, Checkpoint, Dropped, Ended, Opened
+    from doublevm.host.sinks.entries import Attempt, Checkpoint, Dropped, Ended, Opened, Program
     from doublevm.host.sinks.function import CallableSink
     from doublevm.host.sinks.jsonl import JsonlSink
     from doublevm.host.sinks.otel import OpenTelemetrySink
@@ -45,6 +45,7 @@ _HOMES: Final = {
     "JsonlSink": "jsonl",
     "OpenTelemetrySink": "otel",
     "Opened": "entries",
+    "Program": "entries",
     "Redact": "redact",
     "Sink": "base",
     "SqliteSink": "sqlite",
@@ -73,6 +74,7 @@ __all__ = [
     "OpenTelemetrySink",
     "Opened",
     "Outcome",
+    "Program",
     "Redact",
     "Sink",
     "SqliteSink",

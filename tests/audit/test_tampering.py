@@ -18,7 +18,7 @@ from doublevm.audit import GENESIS, HmacKey, JsonlSink, SqliteSink, read_trail, 
 from doublevm.host.sinks.chain import Head, chained, decode_link
 from doublevm.host.sinks.entries import decode_entry
 from doublevm.verdict import Deny
-from tests.audit.making import KINDS, attempt, ended
+from tests.audit.making import KINDS, attempt, ended, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,12 +31,13 @@ Rows = list[dict[str, Any]]
 
 
 def write(kind: str, folder: Path, count: int, **options: Any) -> Path:
-    options = {"checkpoint_every": 4, "signer": KEY, **options}
+    options = {"checkpoint_every": 4, "signer": KEY, "programs": True, **options}
     sink: JsonlSink | SqliteSink = KINDS[kind](folder / f"trail.{kind}", **options)
     with sink:
         for number in range(1, count + 1):
             verdict = Deny("names", "unregistered", "why") if number % 3 == 0 else "allow"
-            sink.write([attempt(number, verdict=verdict)])
+            first = [program()] if number == 1 else []
+            sink.write([*first, attempt(number, verdict=verdict)])
             if verdict == "allow":
                 sink.write([ended(number)])
     return sink.path
@@ -252,7 +253,7 @@ def test_the_end_of_another_trail_does_not_fit(kind: str, count: int) -> None:
 @both_kinds
 def test_a_trail_that_was_written_anew_has_no_signature(kind: str) -> None:
     with trail(kind, 5) as (path, rows):
-        rows[1]["entry"]["operation"] = "harmless"
+        rows[2]["entry"]["operation"] = "harmless"
         put(path, chained_anew(rows, Head()))
         found = verify_trail(path, verifier=KEY)
         assert kinds_of(found) == {"signature"}
