@@ -264,8 +264,8 @@ class HostRun:
         if frame.call in self._places:
             raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
         self._count(frame)
-        what = (frame.operation, arguments, verdict, encoded, frame.line or None)
-        place = self._trail.add(self._number, self._now(), *what)
+        number, operation, line = self._number, frame.operation, frame.line or None
+        place = self._trail.add(number, self._now(), operation, arguments, verdict, encoded, line)
         self._places[frame.call] = place
         return place
 

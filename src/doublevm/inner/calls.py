@@ -34,7 +34,7 @@ class Caller:
 
     def call(self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Attempt an operation and wait for its result."""
-        return outcome(self._attempt(operation, args, kwargs, self.line(), concurrent=False))
+        return outcome(self._attempt(operation, args, kwargs, self.line(3), concurrent=False))
 
     async def call_async(
         self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any], line: int
@@ -49,13 +49,14 @@ class Caller:
         self.open[self._calls] = future
         return await future
 
-    def line(self) -> int:
+    def line(self, depth: int) -> int:
         """Return the line of the run's program that is being executed; 0 if none is.
 
         The nearest one: what a library calls back for a program, or a string that it executes,
-        counts as the line that has called the library.
+        counts as the line that has called the library. ``depth`` is how many frames of ours, this
+        one included, lie above the caller's: each that is looked at is an object to be made.
         """
-        frame = sys._getframe(2)  # noqa: SLF001 - what CPython has for this
+        frame = sys._getframe(depth)  # noqa: SLF001 - what CPython has for this
         while frame.f_code.co_filename != self.filename:
             if frame.f_back is None:
                 return 0
@@ -122,7 +123,7 @@ class GuestTool:
 
         The line is that of now: when a task attempts it, no frame of the program need be there.
         """
-        return self._awaited(args, kwargs, self._caller.line())
+        return self._awaited(args, kwargs, self._caller.line(2))
 
     async def _awaited(self, args: tuple[Any, ...], kwargs: dict[str, Any], line: int) -> Any:
         return await self._caller.call_async(*self._read(args, kwargs), line)
