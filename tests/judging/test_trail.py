@@ -72,7 +72,7 @@ def test_no_handler_of_an_earlier_run_begins_during_the_next() -> None:
     next(steps)
     steps.send(None)
     run.timed_out()
-    trail.add(2, 1.0, "add_note", {}, Allow(), encode({}))
+    trail.add(2, Open(1.0, "add_note", {}, Allow(), encode({})))
     with pytest.raises(RunEndedError):
         steps.send(f.Call(1, 1, "add_note", encode({}), False))
     assert [record.run for record in trail.records] == [2]
@@ -90,7 +90,7 @@ def test_a_handler_that_ends_just_as_its_run_does(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("doublevm.host.trail.Open", Slow)
     trail = Trail()
-    place = trail.add(1, 1.0, "add_note", {}, Allow(), encode({}))
+    place = trail.add(1, Open(1.0, "add_note", {}, Allow(), encode({})))
     handler = threading.Thread(target=trail.ended, args=(place, "returned", 0.1))
     handler.start()
     assert inside.wait(5)
@@ -102,7 +102,7 @@ def test_a_handler_that_ends_just_as_its_run_does(monkeypatch: pytest.MonkeyPatc
 
 def test_a_sealed_record_stays_as_it_is() -> None:
     trail = Trail()
-    place = trail.add(1, 1.0, "add_note", {}, Allow(), encode({}))
+    place = trail.add(1, Open(1.0, "add_note", {}, Allow(), encode({})))
     trail.seal(1)
     sealed = trail.records
     trail.ended(place, "returned", 0.1)

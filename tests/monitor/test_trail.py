@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doublevm.audit import GENESIS, verify
-from doublevm.host.trail import RunEndedError, Trail
+from doublevm.host.trail import Open, RunEndedError, Trail
 from doublevm.verdict import Allow, Deny
 from doublevm.wire.codec import decode, encode
 
@@ -15,7 +15,7 @@ NO = Deny("names", "blocked", "its name is blocked")
 
 
 def add(trail: Trail, run: int = 1, at: float = 1.0, verdict: Any = None, **args: Any) -> int:
-    return trail.add(run, at, "a:b", args, verdict or Allow(), encode(args))
+    return trail.add(run, Open(at, "a:b", args, verdict or Allow(), encode(args)))
 
 
 def outcomes(trail: Trail) -> list[str]:
@@ -127,7 +127,7 @@ def test_what_is_remembered_is_in_order_though_the_clock_was_set_back() -> None:
 def test_the_time_of_judging_is_what_is_remembered() -> None:
     """The host learns of it a moment later, and windows have edges."""
     trail = Trail()
-    trail.add(1, 20.5, "a:b", {}, Allow(), encode({}), 20.25)
+    trail.add(1, Open(20.5, "a:b", {}, Allow(), encode({}), 20.25))
     add(trail, at=21.0)
     assert [trail.judged(place) for place in (0, 1)] == [20.25, 21.0]
     trail.seal(1)

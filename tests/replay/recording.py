@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.host.sinks.chain import Head, chained
 from doublevm.host.sinks.entries import attempt_of
-from doublevm.host.sinks.reading import Filter, Place
-from doublevm.host.trail import Trail
+from doublevm.host.sinks.reading import Place
+from doublevm.host.trail import Open, Trail
 from doublevm.monitor import Hold, Monitor
 from doublevm.operation import Parameter, ToolSpec
 from doublevm.shapes import Scalar
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from doublevm.host.sinks.entries import Attempt
-    from doublevm.host.sinks.reading import StoredOperation
     from doublevm.policy import ParentValidation
     from tests.monitor.traces import Act
 
@@ -59,9 +58,6 @@ class Kept:
     def places(self) -> Iterator[Place]:
         for link in self._links:
             yield Place(f"entry {link.seq}", link)
-
-    def operations(self, wanted: Filter = Filter()) -> Iterator[StoredOperation]:  # noqa: B008
-        raise NotImplementedError("operations of SQLite are in the order of the host's clock")
 
 
 @dataclass
@@ -114,6 +110,7 @@ class Recording:
         arguments: Mapping[str, Any] = decode(read.args)
         name = act.name[:200] if isinstance(verdict, Deny) else act.name
         judged = self.monitor.now
-        place = self.trail.add(self.run, now + late, name, arguments, verdict, read.args, judged)
+        attempt = Open(now + late, name, arguments, verdict, read.args, judged)
+        place = self.trail.add(self.run, attempt)
         self.entries.append(attempt_of(self.name, self.trail.at(place), judged))
         return now

@@ -70,6 +70,7 @@ def _operation(record: AuditRecord) -> dict[str, Any]:
         "reason": None if isinstance(verdict, Allow) else verdict.reason,
         "outcome": record.outcome,
         "duration": record.duration,
+        "line": record.line,
     }
 
 

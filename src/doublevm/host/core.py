@@ -166,6 +166,7 @@ class EnclaveCore:
             validation=self.config.validation,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
             kept_as=None if self.recorder is None else self.recorder.enclave,
+            level=self.config.level.name,
         )
 
     def _run_frame(self, program: str, inputs: dict[str, Any] | None, *, session: bool) -> f.Run:

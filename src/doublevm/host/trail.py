@@ -22,7 +22,17 @@ class RunEndedError(Exception):
 class Open:
     """An attempt of the run under way: what becomes of it is not known, or not sealed."""
 
-    __slots__ = ("arguments", "duration", "encoded", "operation", "outcome", "timestamp", "verdict")
+    __slots__ = (
+        "arguments",
+        "duration",
+        "encoded",
+        "judged",
+        "line",
+        "operation",
+        "outcome",
+        "timestamp",
+        "verdict",
+    )
 
     def __init__(
         self,
@@ -31,16 +41,23 @@ class Open:
         arguments: Mapping[str, Any],
         verdict: Verdict,
         encoded: bytes,
+        judged: float | None = None,
+        line: int | None = None,
     ) -> None:
+        """Take what is known. ``encoded`` is the encoding of ``arguments``.
+
+        ``judged`` is when the parent VM judged it; None: at ``timestamp``.
+        """
         self.timestamp, self.operation, self.arguments = timestamp, operation, arguments
-        self.verdict, self.encoded = verdict, encoded
+        self.verdict, self.encoded, self.line = verdict, encoded, line
+        self.judged = timestamp if judged is None else judged
         self.outcome: Outcome = "pending" if verdict.allowed else "denied"
         self.duration = 0.0
 
     def record(self, number: int, run: int) -> AuditRecord:
         """Return it as it is now."""
         fields = (self.timestamp, self.operation, self.arguments, self.verdict)
-        return AuditRecord(number, run, *fields, self.outcome, self.duration)
+        return AuditRecord(number, run, *fields, self.outcome, self.duration, self.line)
 
     def sealed(self, number: int, run: int, previous_hash: str) -> AuditRecord:
         """Return it for good."""
@@ -89,30 +106,18 @@ class Trail:
                 return self._sealed[place]
             return self._open[index].record(place + 1, self._run)
 
-    def add(
-        self,
-        run: int,
-        timestamp: float,
-        operation: str,
-        arguments: Mapping[str, Any],
-        verdict: Verdict,
-        encoded: bytes,
-        judged: float | None = None,
-    ) -> int:
-        """Record an attempt; return its place. ``encoded`` is the encoding of ``arguments``.
-
-        ``judged`` is when the parent VM judged it; None: at ``timestamp``.
+    def add(self, run: int, entry: Open) -> int:
+        """Record an attempt; return its place.
 
         Raises:
             RunEndedError: the run has ended.
         """
-        entry = Open(timestamp, operation, arguments, verdict, encoded)
         with self._lock:
             if run <= self._ended_run:
                 raise RunEndedError
             self._run = run
             self._open.append(entry)
-            self._judged.append(timestamp if judged is None else judged)
+            self._judged.append(entry.judged)
             return len(self._sealed) + len(self._open) - 1
 
     def scored(
@@ -129,7 +134,7 @@ class Trail:
             RunEndedError: the run has ended.
         """
         encoded = encode(dict(arguments))
-        place = self.add(run, timestamp, "", arguments, verdict, encoded)
+        place = self.add(run, Open(timestamp, "", arguments, verdict, encoded))
         self.ended(place, "scored", duration)
 
     def ended(self, place: int, outcome: Outcome, duration: float) -> None:

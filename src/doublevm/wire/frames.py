@@ -221,6 +221,8 @@ class Call(Frame, frozen=True, tag="call"):
     """Whether the guest goes on before the answer has come."""
     judged: float = 0.0
     """When it was judged, by the clock of judging: seconds since the epoch."""
+    line: Line = 0
+    """The program's line that called, as the inner VM says; 0 if it is not known."""
     would_deny: Objection | None = None
 
 
@@ -235,6 +237,7 @@ class Denied(Frame, frozen=True, tag="denied"):
     rule: Name
     reason: str
     judged: float = 0.0
+    line: Line = 0
     """As in Call."""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from doublevm.guard.findings import lines_of
 from doublevm.verdict import Allow, Deny, WouldDeny
 from doublevm.wire.codec import decode, encode
 
@@ -44,6 +45,38 @@ else:
     StoredVerdict = Literal["allow"] | dict[str, Any]
 
 
+class Program(Entry, frozen=True, tag="program"):
+    """The program of a run. It comes with the run's first operation, right before it."""
+
+    enclave: str
+    run: int
+    """Those of its operations."""
+    time: float
+    """When it was written."""
+    sha256: str
+    """Of its source in UTF-8, in hexadecimal. Where something was left out of the source, what
+    ``Redact`` has put in its place."""
+    engine: Literal["monty", "cpython"] | None
+    """None: it was blocked for its score, and has not run."""
+    level: str
+    """The security level."""
+    session: bool
+    """Whether it ran in a session: earlier runs of the enclave may have defined what it calls."""
+    source: str | None = None
+    """Its text, where the sink keeps that."""
+
+    def text(self, line: int | None) -> str | None:
+        """Return a line, without its end; None if the source was not kept or has no such line."""
+        if self.source is None or line is None:
+            return None
+        lines = lines_of(self.source)
+        return lines[line - 1] if 0 < line <= len(lines) else None
+
+    def without_source(self) -> Program:
+        """Return what is kept of it by itself."""
+        return msgspec.structs.replace(self, source=None)
+
+
 class Attempt(Entry, frozen=True, tag="attempt"):
     """An operation that was attempted. Unless its verdict is a ``Deny``, its handler runs next."""
 
@@ -61,6 +94,8 @@ class Attempt(Entry, frozen=True, tag="attempt"):
     verdict: StoredVerdict
     judged: float
     """When the parent VM judged it, by its own clock: what a replay goes by."""
+    line: int | None = None
+    """As in AuditRecord. Trails of before there were lines have none."""
 
     def __post_init__(self) -> None:
         """Make a verdict of what was read."""
@@ -120,7 +155,7 @@ class Checkpoint(Entry, frozen=True, tag="checkpoint"):
     """In hexadecimal."""
 
 
-AnyEntry = Attempt | Ended | Opened | Dropped | Checkpoint
+AnyEntry = Program | Attempt | Ended | Opened | Dropped | Checkpoint
 
 encode_entry: Final = msgspec.json.Encoder(order="sorted").encode
 """Canonical JSON: keys sorted, no spaces, UTF-8, numbers as short as they can be read back."""
@@ -139,6 +174,7 @@ def attempt_of(enclave: str, record: AuditRecord, judged: float) -> Attempt:
         as_json(record.arguments),
         _stored(record.verdict),
         judged,
+        record.line,
     )
 
 

@@ -16,6 +16,7 @@ from doublevm.host.sinks.entries import (
     Attempt,
     Ended,
     Opened,
+    Program,
     arguments_of,
     decode_entry,
     verdict_of,
@@ -26,7 +27,7 @@ from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from doublevm.host.sinks.entries import AnyEntry
     from doublevm.verdict import Verdict
@@ -94,19 +95,39 @@ class StoredOperation:
     """``unknown``: it was allowed, and nobody wrote what became of it."""
     duration: float
     """Seconds the handler took; 0.0 if that is not known."""
+    line: int | None = None
+    """The program's line that made the call, as the inner VM said; None if it did not."""
 
 
-class TrailReader(Protocol):
-    """Reads one trail. What others append meanwhile may be seen or not."""
+class HasPlaces(Protocol):
+    """What can be gone through link by link."""
 
     def places(self) -> Iterator[Place]:
         """Return everything that is there, in its order."""
+
+
+class TrailReader(HasPlaces, Protocol):
+    """Reads one trail. What others append meanwhile may be seen or not."""
 
     def operations(self, wanted: Filter = ...) -> Iterator[StoredOperation]:
         """Return operations, oldest first.
 
         Raises:
             ValueError: something there is no entry; ``verify_trail`` says what and where.
+        """
+
+    def programs(self) -> Iterator[Program]:
+        """Return the programs of runs, in the order in which these attempted their first operation.
+
+        Raises:
+            ValueError: as ``operations`` does.
+        """
+
+    def program_of(self, operation: StoredOperation) -> Program | None:
+        """Return the program that attempted an operation, if there is one.
+
+        Raises:
+            ValueError: as ``operations`` does.
         """
 
 
@@ -147,17 +168,28 @@ class _Lines:
             link = _decoded(line[:-1])
             yield Place(where, link if link is not None and link.line == line[:-1] else None)
 
-    def operations(self, wanted: Filter = EVERYTHING) -> Iterator[StoredOperation]:
-        waiting: dict[tuple[str, int], tuple[int, Attempt]] = {}
-        ended: dict[tuple[str, int], Ended] = {}
+    def programs(self) -> Iterator[Program]:
+        return (entry for _, entry in self._entries() if isinstance(entry, Program))
+
+    def program_of(self, operation: StoredOperation) -> Program | None:
+        run = (operation.enclave, operation.run)
+        return next((each for each in self.programs() if (each.enclave, each.run) == run), None)
+
+    def _entries(self) -> Iterator[tuple[int, AnyEntry]]:
         for place in self.places():
             if place.torn:
                 continue
             entry = None if place.link is None else entry_of(place.link)
             if place.link is None or entry is None:
                 raise ValueError(f"{place.where}: no entry")
+            yield place.link.seq, entry
+
+    def operations(self, wanted: Filter = EVERYTHING) -> Iterator[StoredOperation]:
+        waiting: dict[tuple[str, int], tuple[int, Attempt]] = {}
+        ended: dict[tuple[str, int], Ended] = {}
+        for seq, entry in self._entries():
             if isinstance(entry, Attempt) and wanted.fits(entry):
-                waiting[entry.enclave, entry.number] = (place.link.seq, entry)
+                waiting[entry.enclave, entry.number] = (seq, entry)
             elif isinstance(entry, Ended) and (entry.enclave, entry.number) in waiting:
                 ended[entry.enclave, entry.number] = entry
             # Nothing that another process had begun can end any more.
@@ -211,16 +243,30 @@ class _Rows:
                 yield Place(f"row {seq}", _decoded(text))
 
     def operations(self, wanted: Filter = EVERYTHING) -> Iterator[StoredOperation]:
-        query, values = _query(wanted)
+        for seq, attempt, outcome in self._found(*_query(wanted)):
+            yield _operation(seq, attempt, outcome)
+
+    def programs(self) -> Iterator[Program]:
+        return (program for (program,) in self._found(_PROGRAMS, ()))
+
+    def program_of(self, operation: StoredOperation) -> Program | None:
+        found = self._found(_PROGRAM_OF, (operation.enclave, operation.run))
+        return next((program for (program,) in found), None)
+
+    def _found(self, query: str, values: Sequence[Any]) -> Iterator[list[Any]]:
+        """Return the rows of a query, entries decoded."""
         try:
             with _connected(self._path) as connection:
-                for seq, attempt, outcome in connection.execute(query, values):
-                    begun = decode_entry(attempt)
-                    ended = None if outcome is None else decode_entry(outcome)
-                    yield _operation(seq, begun, ended)
+                for row in connection.execute(query, values):
+                    yield [decode_entry(cell) if isinstance(cell, str) else cell for cell in row]
         except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
             raise ValueError(f"{self._path}: {error}") from None
 
+
+_PROGRAMS: Final = "SELECT entry FROM links WHERE kind = 'program' ORDER BY seq"
+_PROGRAM_OF: Final = """
+SELECT entry FROM links INDEXED BY by_number
+WHERE (enclave, run) = (?, ?) AND number IS NULL AND kind = 'program' ORDER BY seq"""
 
 _JOINED: Final = """
 SELECT a.seq, a.entry, (
@@ -281,6 +327,7 @@ def _operation(seq: int, attempt: Attempt, outcome: Ended | None) -> StoredOpera
         verdict,
         ending,
         0.0 if outcome is None else outcome.duration,
+        attempt.line,
     )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from doublevm.barriers.patience import Patience
-    from doublevm.host.sinks.reading import TrailReader
+    from doublevm.host.sinks.reading import HasPlaces
     from doublevm.monitor import Attempt as Read
     from doublevm.monitor import Monitor
     from doublevm.policy import DoubleVM
@@ -69,7 +69,7 @@ class Rejudged:
 
 
 def rejudged(
-    trail: TrailReader, double_vm: DoubleVM, max_tool_calls: int | None
+    trail: HasPlaces, double_vm: DoubleVM, max_tool_calls: int | None
 ) -> Iterator[Rejudged]:
     """Return the operations of a trail, in the order they were judged in.
 
