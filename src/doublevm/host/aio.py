@@ -333,9 +333,9 @@ class _AsyncDriver(Generic[R]):
             case effects.Consult(ask=ask, seconds=seconds):
                 self._clock.reschedule(self._link.loop.time() + seconds + START_SECONDS)
                 return await aconsult(ask, seconds)
-            case effects.Keep(entries=entries):
+            case effects.Keep(entries=entries, kept=kept):
                 assert self._core.recorder is not None
-                return await keep(self._core.recorder, entries)
+                return await keep(self._core.recorder, entries, kept)
             case effects.Invoke(invocation=invocation, concurrent=False):
                 return await self._invoke(invocation)
             case effects.Invoke(invocation=invocation):

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 from doublevm.host.aiolink import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from doublevm.host.recorder import Recorder
     from doublevm.host.sinks.entries import AnyEntry
     from doublevm.verdict import Deny
 
 
-async def keep(recorder: Recorder, entries: Sequence[AnyEntry]) -> Deny | None:
+async def keep(
+    recorder: Recorder,
+    entries: Sequence[AnyEntry],
+    kept: Callable[[], Sequence[AnyEntry]] | None = None,
+) -> Deny | None:
     """Give entries to all sinks; return a denial if one that is required did not take them.
 
-    The sinks are called in a thread, and what an async one gives is awaited in this loop.
+    The sinks are called in a thread, and what an async one gives is awaited in this loop. Whoever
+    is cancelled meanwhile is not waited for: the thread goes on, and calls ``kept``.
     """
     loop = asyncio.get_running_loop()
 
@@ -26,9 +31,9 @@ async def keep(recorder: Recorder, entries: Sequence[AnyEntry]) -> Deny | None:
         asyncio.run_coroutine_threadsafe(_awaited(waiting), loop).result()
 
     if recorder.blocking:
-        denial: Deny | None = await in_thread(lambda: recorder.write(entries, wait))
+        denial: Deny | None = await in_thread(lambda: recorder.write(entries, wait, kept))
         return denial
-    return recorder.write(entries, _refuse)
+    return recorder.write(entries, _refuse, kept)
 
 
 def _refuse(waiting: Awaitable[None]) -> None:

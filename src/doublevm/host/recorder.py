@@ -44,12 +44,24 @@ class Recorder:
         """What is known to fail, so that the log is told once."""
 
     def write(
-        self, entries: Sequence[AnyEntry], wait: Callable[[Awaitable[None]], Any]
+        self,
+        entries: Sequence[AnyEntry],
+        wait: Callable[[Awaitable[None]], Any],
+        kept: Callable[[], Sequence[AnyEntry]] | None = None,
     ) -> Deny | None:
         """Give entries to all sinks; return a denial if one that is required did not take them.
 
-        ``wait`` waits for the sinks that are async.
+        ``wait`` waits for the sinks that are async. ``kept`` is called if there is no denial, and
+        what it gives is written too.
         """
+        denial = self._write(entries, wait)
+        if denial is None and kept is not None and (more := kept()):
+            self._write(more, wait)
+        return denial
+
+    def _write(
+        self, entries: Sequence[AnyEntry], wait: Callable[[Awaitable[None]], Any]
+    ) -> Deny | None:
         denial, failing = None, set()
         for sink in self._sinks:
             try:
@@ -75,17 +87,26 @@ class Recorder:
         """
         written = threading.Event()
 
-        def wait(waiting: Awaitable[None]) -> None:
-            _, error = submit(waiting).result()
-            if error is not None:
-                raise error
-
         def write() -> None:
-            self.write(entries, wait)
+            self.write(entries, waiting_by(submit))
             written.set()
 
         threads.run(write)
         written.wait(LAST_WORDS)
+
+
+def waiting_by(submit: Callable[[Awaitable[None]], Submitted]) -> Callable[[Awaitable[None]], None]:
+    """Return what waits for an async sink. The end of a run, which ends handlers, ends no writing.
+
+    ``submit`` is HandlerLoop's.
+    """
+
+    def wait(waiting: Awaitable[None]) -> None:
+        _, error = submit(waiting).result()
+        if error is not None:
+            raise error
+
+    return wait
 
 
 def _in_short(error: Exception) -> str:

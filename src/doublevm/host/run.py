@@ -6,6 +6,7 @@ async driver are thin and behave alike.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
@@ -71,6 +72,9 @@ class HostRun:
         self._kept_as = kept_as
         self._begun: set[int] = set()
         """Places of operations that stored trails have the attempt of, and not the outcome."""
+        self._is_over = False
+        self._telling = threading.Lock()
+        """Each outcome is told once: by the run, at its end, or by who was still writing then."""
         self._number = frame.run if number is None else number
         self._first = len(trail)
         self._places: dict[int, int] = {}
@@ -148,7 +152,9 @@ class HostRun:
     def last_words(self) -> tuple[Ended, ...]:
         """End the run; return what stored trails are still to be told of its operations."""
         self._trail.seal(self._number)
-        places, self._begun = sorted(self._begun), set()
+        with self._telling:
+            self._is_over = True
+            places, self._begun = sorted(self._begun), set()
         return tuple(self._outcome(place) for place in places)
 
     def _heard(self, frame: f.Call | f.Denied | f.Output) -> Generator[Effect, Any, None]:
@@ -186,18 +192,22 @@ class HostRun:
             return
         ask = self._gating.question(frame.graded)
         answer = NOT_ASKED if ask is None else (yield Consult(ask, self._gating.timeout))
-        decided = self._gating.decide(frame.graded, answer)
+        self._gating.decide(frame.graded, answer)
         yield from self._keep_score()
-        yield Send(decided)
+        yield Send(self._gating.decided)
 
     def _scored(self, arguments: Mapping[str, Any], verdict: Verdict) -> None:
         duration = self._clock() - self._started
         self._trail.scored(self._number, self._now(), arguments, verdict, duration)
 
     def _keep_score(self) -> Generator[Effect, Any, None]:
-        """Write a score before the program that it is of begins."""
+        """Write a score before the program that it is of begins, or that may not begin."""
         if self._kept_as is not None and self._gating.score is not None:
-            yield Keep((self._attempt(self._first), self._outcome(self._first)))
+            score = (self._attempt(self._first), self._outcome(self._first))
+            denial = yield Keep(score)
+            if denial is not None:
+                self._trail.denied(self._first, denial)
+                self._gating.deny(denial)
 
     # --- operations ---------------------------------------------------------------------------
 
@@ -227,21 +237,30 @@ class HostRun:
         place = self._places[finished.call]
         self._trail.ended(place, outcome, finished.duration)
         yield Send(finished.answer)
-        if place in self._begun:
+        with self._telling:
+            is_due = place in self._begun
+            self._begun.discard(place)
+        if is_due:
             # After the answer, so that the guest need not wait for it.
             yield Keep((self._outcome(place),))
-            self._begun.discard(place)
 
     def _keep_allowed(self, place: int, call: f.Call) -> Generator[Effect, Any, bool]:
         """Write an attempt before its handler runs; if that fails, deny it and return True."""
-        denial = yield Keep((self._attempt(place),))
+        denial = yield Keep((self._attempt(place),), lambda: self._is_kept(place))
         if denial is None:
-            self._begun.add(place)
             self._trail.check_open(self._number)  # the run may have been given up meanwhile
             return False
         self._trail.denied(place, denial)
         yield Send(f.Refused(self._frame.run, call.call, denial.message(call.operation[:200])))
         return True
+
+    def _is_kept(self, place: int) -> tuple[Ended, ...]:
+        """Learn that an attempt is on record; if the run is over, its outcome is due at once."""
+        with self._telling:
+            if not self._is_over:
+                self._begun.add(place)
+                return ()
+        return (self._outcome(place),)
 
     def _keep_denied(self, place: int) -> Generator[Effect, Any, None]:
         if self._kept_as is not None:

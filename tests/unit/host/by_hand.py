@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from doublevm import AuditRecord, RunResult
     from doublevm.host.scoring import Gate
+    from doublevm.host.sinks.entries import Ended
 
 LIMITS = f.RunLimits(10.0, 2**26, 3, 100, 10, 2)
 USAGE = f.Usage(0.25, 4096)
@@ -76,6 +77,9 @@ class ByHand:
             gate=gate,
             kept_as=kept_as,
         )
+        self.last: effects.Effect | None = None
+        self.late: tuple[Ended, ...] = ()
+        """What was still to be written once something had been, as the run was over then."""
         self.steps = self.run.steps()
         assert next(self.steps) == effects.Send(frame)
         assert self.tell(None) == effects.Next()
@@ -85,8 +89,11 @@ class ByHand:
         return self.trail.records
 
     def tell(self, answer: Any) -> effects.Effect:
-        """Answer the last effect; return the next one."""
-        return self.steps.send(answer)
+        """Answer the last effect; return the next one. What is to be kept is, unless denied."""
+        if isinstance(self.last, effects.Keep) and answer is None and self.last.kept is not None:
+            self.late += self.last.kept()
+        self.last = self.steps.send(answer)
+        return self.last
 
     def start(self) -> ByHand:
         """Let the guest start."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import OrderedDict
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from doublevm.host.sinks.chain import Link, decode_link
 from doublevm.host.sinks.entries import (
     Attempt,
     Ended,
-    Opened,
     arguments_of,
     decode_entry,
     verdict_of,
@@ -26,7 +26,7 @@ from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from doublevm.host.sinks.entries import AnyEntry
     from doublevm.verdict import Verdict
@@ -148,34 +148,58 @@ class _Lines:
             yield Place(where, link if link is not None and link.line == line[:-1] else None)
 
     def operations(self, wanted: Filter = EVERYTHING) -> Iterator[StoredOperation]:
-        waiting: dict[tuple[str, int], tuple[int, Attempt]] = {}
-        ended: dict[tuple[str, int], Ended] = {}
+        waiting: OrderedDict[_Key, tuple[int, Attempt]] = OrderedDict()
+        ended: dict[_Key, Ended] = {}
+        # Those for which no outcome will come: nothing waits for them.
+        endless = self._endless(wanted)
+        for seq, entry in self._entries():
+            key = _key(entry)
+            if isinstance(entry, Attempt) and wanted.fits(entry):
+                waiting[key] = (seq, entry)
+            elif isinstance(entry, Ended) and key in waiting:
+                ended[key] = entry
+            yield from _released(waiting, ended, endless)
+        yield from _released(waiting, ended, waiting.keys())
+
+    def _endless(self, wanted: Filter) -> set[_Key]:
+        found: set[_Key] = set()
+        for _, entry in self._entries():
+            if isinstance(entry, Attempt) and wanted.fits(entry) and _has_outcome(entry):
+                found.add(_key(entry))
+            elif isinstance(entry, Ended):
+                found.discard(_key(entry))
+        return found
+
+    def _entries(self) -> Iterator[tuple[int, AnyEntry]]:
         for place in self.places():
             if place.torn:
                 continue
             entry = None if place.link is None else entry_of(place.link)
             if place.link is None or entry is None:
                 raise ValueError(f"{place.where}: no entry")
-            if isinstance(entry, Attempt) and wanted.fits(entry):
-                waiting[entry.enclave, entry.number] = (place.link.seq, entry)
-            elif isinstance(entry, Ended) and (entry.enclave, entry.number) in waiting:
-                ended[entry.enclave, entry.number] = entry
-            # Nothing that another process had begun can end any more.
-            yield from _released(waiting, ended, everything=isinstance(entry, Opened))
-        yield from _released(waiting, ended, everything=True)
+            yield place.link.seq, entry
+
+
+_Key = tuple[str, int]
+
+
+def _key(entry: AnyEntry) -> _Key:
+    return (entry.enclave, entry.number) if isinstance(entry, Attempt | Ended) else ("", 0)
 
 
 def _released(
-    waiting: dict[tuple[str, int], tuple[int, Attempt]],
-    ended: dict[tuple[str, int], Ended],
-    *,
-    everything: bool,
+    waiting: OrderedDict[_Key, tuple[int, Attempt]],
+    ended: dict[_Key, Ended],
+    endless: Collection[_Key],
 ) -> Iterator[StoredOperation]:
-    """Take the first ones, up to one that has not ended: the order is that of the attempts."""
+    """Take the first ones, up to one that will end: the order is that of the attempts.
+
+    The dict is an ordered one: any other looks for its first item past all that were deleted.
+    """
     while waiting:
         key = next(iter(waiting))
         seq, attempt = waiting[key]
-        if not everything and key not in ended and _has_outcome(attempt):
+        if key not in ended and key not in endless and _has_outcome(attempt):
             return
         del waiting[key]
         yield _operation(seq, attempt, ended.pop(key, None))

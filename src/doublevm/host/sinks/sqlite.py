@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from doublevm.errors import ConfigError
 from doublevm.host.sinks.chain import Head, Link
 from doublevm.host.sinks.entries import FORMAT, Opened, decode_entry
-from doublevm.host.sinks.jsonl import PRIVATE
+from doublevm.host.sinks.files import PRIVATE, check_is_file
 from doublevm.host.sinks.stored import HeadMovedError, StoredSink
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class SqliteSink(StoredSink):
     def _open(self) -> int:
         connection = None
         try:
+            check_is_file(self.path)
             # Never opened beside SQLite where it is there already: closing that again would take
             # this process's locks on it, which belong to all its connections.
             if not self.path.exists():
