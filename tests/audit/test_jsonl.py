@@ -386,6 +386,20 @@ def test_what_is_forced_to_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch)
         assert len(forced) == before + 1
 
 
+def test_two_ended_ones_of_many_are_found_in_time(path: Path) -> None:
+    """Thousands that wait for the first one are released together, each by one look."""
+    count = 20_000
+    with JsonlSink(path, checkpoint_every=10**9) as sink:
+        sink.write([attempt(number) for number in range(count)])
+        sink.write([ended(number) for number in reversed(range(count))])
+    before = time.process_time()
+    list(read_trail(path).places())
+    reading = time.process_time() - before
+    assert numbers(path) == list(range(count))
+    # The processor's time of this process: twice the reading, and not the square of the number.
+    assert time.process_time() - before - reading < 20 * reading
+
+
 def test_closed_it_writes_no_more(path: Path) -> None:
     sink = JsonlSink(path)
     sink.close()

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from doublevm.audit import Filter, SqliteSink, read_trail, verify_trail
 from doublevm.host.sinks.reading import _query
 from doublevm.verdict import Deny
 from tests.audit.making import attempt, ended
+from tests.support.procfs import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,6 +120,91 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         SqliteSink(tmp_path / "none" / "trail.sqlite")
 
 
+def test_a_link_is_not_followed(path: Path) -> None:
+    elsewhere = path.with_name("elsewhere")
+    path.symlink_to(elsewhere)
+    with pytest.raises(ConfigError, match="is no plain file"):
+        SqliteSink(path)
+    assert not elsewhere.exists()
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ConfigError, match="is no plain file"):
+        SqliteSink(path)
+
+
+def is_behind(sink: SqliteSink) -> bool:
+    return sink.is_behind
+
+
+def test_an_outcome_is_written_with_what_comes_next_or_soon(path: Path) -> None:
+    with SqliteSink(path) as sink, closing(sqlite3.connect(path)) as other:
+
+        def count() -> int:
+            (found,) = other.execute("SELECT count(*) FROM links").fetchone()
+            return int(found)
+
+        sink.write([attempt(1)])
+        assert count() == 2
+        with sink._locked():  # so that the thread cannot come first
+            sink._keep([ended(1)])
+            assert is_behind(sink)
+            assert count() == 2
+            sink._keep([attempt(2)])
+            assert not is_behind(sink)
+            assert count() == 4
+        sink.write([ended(2)])
+        assert wait_until(lambda: count() == 5, 30)
+        with sink._locked():
+            sink._keep([attempt(3), ended(3)])
+        assert count() == 7, "nothing of what is given together is put off"
+        time.sleep(1.0)  # the thread has ended, and another begins
+        sink.write([attempt(4)])
+        sink.write([ended(4)])
+        assert wait_until(lambda: count() == 9, 30)
+    found = verify_trail(path)
+    assert found.ok, found.faults
+    assert found.unknown == 0
+
+
+def test_an_outcome_that_waits_is_not_lost_if_the_next_attempt_is(path: Path) -> None:
+    with SqliteSink(path) as sink, closing(sqlite3.connect(path)) as other:
+        sink._connection.execute("PRAGMA busy_timeout = 10")
+        sink.write([attempt(1)])
+        other.execute("BEGIN IMMEDIATE")
+        sink.write([ended(1)])
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sink.write([attempt(2)])
+        sink.flush()
+        assert is_behind(sink)
+        other.rollback()
+        sink.flush()
+        assert not is_behind(sink)
+    assert verify_trail(path).unknown == 0
+
+
+def test_a_forked_child_leaves_its_parents_outcomes_alone(path: Path) -> None:
+    with SqliteSink(path) as sink:
+        sink.write([attempt(1)])
+        with sink._locked():
+            sink._keep([ended(1)])
+            child = os.fork()
+        if child == 0:
+            try:
+                sink.flush()
+                sink.write([attempt(2)])
+                sink.write([ended(2)])
+                sink.close()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+    found = verify_trail(path)
+    assert found.ok, found.faults
+    assert found.unknown == 0
+    with closing(sqlite3.connect(path)) as other:
+        rows = other.execute("SELECT number FROM links WHERE kind = 'outcome'").fetchall()
+    assert sorted(rows) == [(1,), (2,)], "each once"
+
+
 def test_what_is_forced_to_the_disk(path: Path) -> None:
     for sync, level in ((False, 1), (True, 2)):
         with SqliteSink(path, sync=sync) as sink:
@@ -159,7 +246,14 @@ PLANS = {
     "allowed": (Filter(allowed=True), "by_time"),
     "run": (Filter(enclave="e", run=1), "by_number"),
     "enclave": (Filter(enclave="e"), "by_number"),
+    "operation, rule": (Filter(operation="a", rule="names/grammar"), "by_rule_of_operation"),
+    "rule, high number": (Filter(rule="names/grammar", run=20), "by_run"),
+    "denied, high number": (Filter(allowed=False, run=20), "by_run"),
     "everything": (Filter(), "by_time"),
+    "number": (Filter(run=2, since=1.0), "by_run"),
+    "first": (Filter(run=1), "by_time"),
+    "number, operation": (Filter(run=2, operation="a"), "by_operation"),
+    "high number, operation": (Filter(run=20, operation="a"), "by_run"),
 }
 
 

@@ -8,6 +8,7 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from doublevm.host.sinks.base import BaseSink
 from doublevm.host.threads import threads
 from doublevm.verdict import Deny
 
@@ -40,6 +41,7 @@ class Recorder:
         """What the trail calls the conversation."""
         self.blocking = any(sink.blocking for sink in sinks)
         """Whether ``write`` may wait."""
+        self._putting_off = [sink for sink in sinks if isinstance(sink, BaseSink)]
         self._failing: set[str] = set()
         """What is known to fail, so that the log is told once."""
 
@@ -78,6 +80,19 @@ class Recorder:
         self._failing = failing
         return denial
 
+    def end(self, entries: Sequence[AnyEntry], wait: Callable[[Awaitable[None]], Any]) -> None:
+        """Give what is left to tell at the end of a run to all sinks; have them put nothing off."""
+        if entries:
+            self._write(entries, wait)
+        for sink in self._putting_off:
+            if sink.is_behind:
+                sink.flush()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a sink has put something off that it was given."""
+        return any(sink.is_behind for sink in self._putting_off)
+
     def write_soon(
         self, entries: Sequence[AnyEntry], submit: Callable[[Awaitable[None]], Submitted]
     ) -> None:
@@ -88,7 +103,7 @@ class Recorder:
         written = threading.Event()
 
         def write() -> None:
-            self.write(entries, waiting_by(submit))
+            self.end(entries, waiting_by(submit))
             written.set()
 
         threads.run(write)

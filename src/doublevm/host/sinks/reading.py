@@ -21,7 +21,7 @@ from doublevm.host.sinks.entries import (
     verdict_of,
 )
 from doublevm.host.sinks.jsonl import jsonl_lines, jsonl_pieces
-from doublevm.host.sinks.sqlite import check_is_trail
+from doublevm.host.sinks.sqlite import check_is_trail, has_own_schema
 from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
@@ -119,17 +119,34 @@ def read_trail(path: str | os.PathLike[str]) -> TrailReader:
     path = Path(path)
     if not jsonl_pieces(path):
         raise ConfigError(f"there is no trail {path}")
-    if path.exists() and not path.stat().st_size:
-        return _Lines(path)  # which for SQLite would be a database
+    return _Rows(path) if _is_database(path) else _Lines(path)
+
+
+def _is_database(path: Path) -> bool:
+    """Whether it is a trail of SqliteSink.
+
+    Raises:
+        ConfigError: it cannot be read, or is a database that is no trail.
+    """
     try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                return False
         with _connected(path) as connection:
             check_is_trail(connection, path)
-    except sqlite3.DatabaseError:  # no database
-        return _Lines(path)
-    return _Rows(path)
+    except FileNotFoundError:  # its newest piece has not been begun
+        return False
+    except (OSError, sqlite3.OperationalError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except sqlite3.DatabaseError:  # a damaged one: who reads its rows will say so
+        return True
+    return True
 
 
 EVERYTHING: Final = Filter()
+
+_MAGIC: Final = b"SQLite format 3\0"
+"""How each database begins: https://sqlite.org/fileformat2.html#magic_header_string."""
 
 
 class _Lines:
@@ -225,6 +242,9 @@ class _Rows:
     def _places(self) -> Iterator[Place]:
         query = "SELECT seq, previous, hash, entry FROM links ORDER BY seq"
         with _connected(self._path) as connection:
+            if not has_own_schema(connection):
+                yield Place("the database: its table and indexes are not those of a trail", None)
+                return
             for seq, previous, digest, entry in connection.execute(query):
                 text = b'{"entry":%b,"hash":"%b","previous":"%b","seq":%d}' % (
                     entry.encode(),
@@ -233,11 +253,17 @@ class _Rows:
                     seq,
                 )
                 yield Place(f"row {seq}", _decoded(text))
+            # Whether the indexes, by which filters find, have what the rows have, and no more.
+            (state,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if state != "ok":
+                yield Place(f"the database: {state}", None)
 
     def operations(self, wanted: Filter = EVERYTHING) -> Iterator[StoredOperation]:
         query, values = _query(wanted)
         try:
             with _connected(self._path) as connection:
+                if not has_own_schema(connection):
+                    raise ValueError(f"{self._path}: not the table and indexes of a trail")
                 for seq, attempt, outcome in connection.execute(query, values):
                     begun = decode_entry(attempt)
                     ended = None if outcome is None else decode_entry(outcome)
@@ -245,6 +271,9 @@ class _Rows:
         except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
             raise ValueError(f"{self._path}: {error}") from None
 
+
+MANY_RUNS: Final = 10
+"""Runs of a conversation from which on a run is rarer than a name."""
 
 _JOINED: Final = """
 SELECT a.seq, a.entry, (
@@ -269,6 +298,8 @@ def _query(wanted: Filter) -> tuple[str, list[Any]]:
             values.append(value)
     if wanted.allowed is not None:
         query += f" AND a.rule IS {'' if wanted.allowed else 'NOT '}NULL"
+    if _index(wanted) == "by_run":
+        query += " AND a.run > 1"  # as the index says, for SQLite to see it
     # A run is small, and its index has no times: all others give their rows in this order.
     return query + " ORDER BY a.time, a.seq", values
 
@@ -280,10 +311,14 @@ def _index(wanted: Filter) -> str:
     """
     if wanted.enclave is not None:
         return "by_number"
-    if wanted.rule is not None:
-        return "by_rule"
-    if wanted.allowed is False:
+    is_late = wanted.run is not None and wanted.run > MANY_RUNS
+    if wanted.rule is not None and not is_late:
+        return "by_rule" if wanted.operation is None else "by_rule_of_operation"
+    if wanted.allowed is False and not is_late:
         return "by_denial" if wanted.operation is None else "by_denied_operation"
+    # Of two that are given, the higher a run's number, the fewer conversations have come to it.
+    if is_late or (wanted.run is not None and wanted.run > 1 and wanted.operation is None):
+        return "by_run"
     return "by_time" if wanted.operation is None else "by_operation"
 
 

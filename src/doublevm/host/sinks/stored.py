@@ -84,8 +84,7 @@ class StoredSink(BaseSink):
             return
 
     def _keep(self, entries: Sequence[AnyEntry]) -> None:
-        if self._closed or self._broken:
-            raise ClosedError("the sink was closed, or can write no more")
+        self._check_open()
         if self._owner != os.getpid():  # a file's lock, or a connection, is not a child's
             self._let_go()
             self._start()
@@ -94,6 +93,10 @@ class StoredSink(BaseSink):
             self._check()
         self._make_room()
         self._add(entries)
+
+    def _check_open(self) -> None:
+        if self._closed or self._broken:
+            raise ClosedError("the sink was closed, or can write no more")
 
     def _make_room(self) -> None:
         """Prepare the place for what comes next."""
