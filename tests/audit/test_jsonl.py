@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from doublevm import ConfigError
 from doublevm.audit import JsonlSink, Opened, read_trail, verify_trail
 from doublevm.host.sinks import jsonl
 from doublevm.host.sinks.entries import decode_entry
+from doublevm.host.sinks.reading import _released
 from tests.audit.making import attempt, ended
 
 if TYPE_CHECKING:
@@ -386,18 +388,17 @@ def test_what_is_forced_to_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch)
         assert len(forced) == before + 1
 
 
-def test_two_ended_ones_of_many_are_found_in_time(path: Path) -> None:
-    """Thousands that wait for the first one are released together, each by one look."""
-    count = 20_000
-    with JsonlSink(path, checkpoint_every=10**9) as sink:
-        sink.write([attempt(number) for number in range(count)])
-        sink.write([ended(number) for number in reversed(range(count))])
+def release(count: int) -> float:
+    """Return the seconds of the processor's that it takes to release so many at once."""
+    waiting = OrderedDict((("e", number), (number, attempt(number))) for number in range(count))
     before = time.process_time()
-    list(read_trail(path).places())
-    reading = time.process_time() - before
-    assert numbers(path) == list(range(count))
-    # The processor's time of this process: twice the reading, and not the square of the number.
-    assert time.process_time() - before - reading < 20 * reading
+    assert sum(1 for _ in _released(waiting, {}, waiting.keys())) == count
+    return time.process_time() - before
+
+
+def test_what_has_waited_for_one_leaves_in_time_in_proportion() -> None:
+    """Ten times as many take some ten times as long; with the square of it, more than fifty."""
+    assert release(60_000) < 30 * min(release(6_000) for _ in range(3))
 
 
 def test_closed_it_writes_no_more(path: Path) -> None:
