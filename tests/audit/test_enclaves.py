@@ -200,7 +200,11 @@ def test_one_of_several_suffices_to_deny(open_enclave: Opens) -> None:
     sinks = [CallableSink(kept.append), Fails(required=True)]
     result = open_enclave(tools=[write], audit=sinks).run("write('x')")
     assert result.stats.denied == 1
-    assert len(kept) == 1, "and the others still learn of it"
+    attempted, given_up = kept
+    assert isinstance(attempted, Attempt), "and the others still learn of it"
+    assert isinstance(given_up, Ended)
+    assert given_up.outcome == "abandoned", "also that nothing came of it"
+    assert attempted.number == given_up.number
 
 
 def test_async_functions_are_awaited(open_enclave: Opens) -> None:

@@ -6,9 +6,11 @@ import logging
 import os
 import secrets
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.host.sinks.base import BaseSink
+from doublevm.host.sinks.entries import Attempt, Ended
 from doublevm.host.threads import threads
 from doublevm.verdict import Deny
 
@@ -56,20 +58,28 @@ class Recorder:
         ``wait`` waits for the sinks that are async. ``kept`` is called if there is no denial, and
         what it gives is written too.
         """
-        denial = self._write(entries, wait)
-        if denial is None and kept is not None and (more := kept()):
-            self._write(more, wait)
+        denial, took = self._write(self._sinks, entries, wait)
+        if denial is not None:
+            # The others have on record that it was allowed.
+            self._write(took, _given_up(entries), wait)
+        elif kept is not None:
+            self._write(self._sinks, kept(), wait)
         return denial
 
     def _write(
-        self, entries: Sequence[AnyEntry], wait: Callable[[Awaitable[None]], Any]
-    ) -> Deny | None:
-        denial, failing = None, set()
-        for sink in self._sinks:
+        self,
+        sinks: Sequence[Sink],
+        entries: Sequence[AnyEntry],
+        wait: Callable[[Awaitable[None]], Any],
+    ) -> tuple[Deny | None, list[Sink]]:
+        """Return the denial, if there is one, and the sinks that took the entries."""
+        denial, took, failing = None, [], set()
+        for sink in sinks if entries else ():
             try:
                 waiting = sink.write(entries)
                 if waiting is not None:
                     wait(waiting)
+                took.append(sink)
             # The border to the host's sinks: what is not kept may not happen.
             except Exception as error:  # noqa: BLE001
                 failing.add(f"{type(sink).__name__}: {_in_short(error)}")
@@ -77,13 +87,13 @@ class Recorder:
                     denial = UNAVAILABLE
         for problem in failing - self._failing:
             _log.error("an audit sink does not keep records: %s", problem)
-        self._failing = failing
-        return denial
+        if entries and sinks is self._sinks:
+            self._failing = failing
+        return denial, took
 
     def end(self, entries: Sequence[AnyEntry], wait: Callable[[Awaitable[None]], Any]) -> None:
         """Give what is left to tell at the end of a run to all sinks; have them put nothing off."""
-        if entries:
-            self._write(entries, wait)
+        self._write(self._sinks, entries, wait)
         for sink in self._putting_off:
             if sink.is_behind:
                 sink.flush()
@@ -122,6 +132,18 @@ def waiting_by(submit: Callable[[Awaitable[None]], Submitted]) -> Callable[[Awai
             raise error
 
     return wait
+
+
+def _given_up(entries: Sequence[AnyEntry]) -> list[Ended]:
+    """Return the outcomes of attempts whose handlers will not start after all."""
+    told = {entry.number for entry in entries if isinstance(entry, Ended)}
+    return [
+        Ended(entry.enclave, entry.run, entry.number, time.time(), "abandoned", 0.0)
+        for entry in entries
+        if isinstance(entry, Attempt)
+        and not isinstance(entry.verdict, Deny)
+        and entry.number not in told
+    ]
 
 
 def _in_short(error: Exception) -> str:
