@@ -6,6 +6,7 @@ WORKERS  ?= 1
 FRAMES   ?= 1000000
 RUNS     ?= 100000
 KILLS    ?= 200
+RECORDS  ?= 10000000
 EXAMPLE  := examples/wildlife_strikes
 BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
@@ -48,7 +49,7 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest ratios pytest-3.13 soak fuzz kills rungs bench performance matrix mutate lock clean
+.PHONY: help setup demo test check coverage pytest ratios pytest-3.13 soak fuzz kills records rungs bench performance matrix mutate lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -122,6 +123,11 @@ kills: setup ## kill a host under load 200 times: no handler has run without its
 	$(call step,kills)
 	@DOUBLEVM_KILLS=$(KILLS) $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) \
 	    tests/audit/test_killed.py
+
+# RECORDS=… for another number; FOLDER=… where there is room for some 13 GB.
+records: setup ## ten million operations in SQLite: how long each filter takes, and verifying; half an hour
+	$(call step,records)
+	@$(BIN)/python -m benchmarks.records --records $(RECORDS) $(if $(FOLDER),--folder $(FOLDER))
 
 rungs: setup ## every known escape as root, and on a kernel that offers less; some minutes
 	$(call step,rungs)

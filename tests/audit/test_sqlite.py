@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doublevm import ConfigError
-from doublevm.audit import Filter, SqliteSink, read_trail, verify_trail
+from doublevm import ConfigError, Enclave
+from doublevm.audit import Filter, HmacKey, SqliteSink, read_trail, verify_trail
 from doublevm.host.sinks.reading import _query
 from doublevm.verdict import Deny
 from tests.audit.making import attempt, ended
@@ -180,6 +180,39 @@ def test_an_outcome_that_waits_is_not_lost_if_the_next_attempt_is(path: Path) ->
         sink.flush()
         assert not is_behind(sink)
     assert verify_trail(path).unknown == 0
+
+
+class Breaks(HmacKey):
+    """A key that is gone for a while."""
+
+    is_gone = False
+
+    def sign(self, data: bytes) -> bytes:
+        if self.is_gone:
+            raise OSError("the key is gone")
+        return super().sign(data)
+
+
+def test_what_fails_while_nobody_waits_ends_neither_run_nor_thread(path: Path) -> None:
+    def act() -> None:
+        key.is_gone = True
+
+    key = Breaks(b"k" * 16)
+    with (
+        SqliteSink(path, signer=key, checkpoint_every=1) as sink,
+        Enclave(tools=[act], audit=sink, engine="monty") as enclave,
+    ):
+        assert enclave.run("act()").success
+        assert is_behind(sink)
+        error = enclave.run("act()").error
+        assert error is not None
+        assert error.verdict is not None
+        assert error.verdict.address == "audit/unavailable"
+        key.is_gone = False
+        assert wait_until(lambda: not sink.is_behind, 30), "the thread goes on"
+    found = verify_trail(path, verifier=HmacKey(b"k" * 16))
+    assert found.ok, found.faults
+    assert found.unknown == 0
 
 
 def test_a_forked_child_leaves_its_parents_outcomes_alone(path: Path) -> None:
