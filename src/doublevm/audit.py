@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from doublevm.host.sinks.base import Sink
     from doublevm.host.sinks.entries import Attempt, Checkpoint, Dropped, Ended, Opened
+    from doublevm.host.sinks.filtering import Filter
     from doublevm.host.sinks.function import CallableSink
     from doublevm.host.sinks.jsonl import JsonlSink
     from doublevm.host.sinks.otel import OpenTelemetrySink
-    from doublevm.host.sinks.reading import Filter, StoredOperation, read_trail
+    from doublevm.host.sinks.reading import StoredOperation, read_trail
     from doublevm.host.sinks.redact import Redact
     from doublevm.host.sinks.signing import Ed25519Signer, Ed25519Verifier, HmacKey
     from doublevm.host.sinks.sqlite import SqliteSink
@@ -40,7 +41,7 @@ _HOMES: Final = {
     "Ed25519Verifier": "signing",
     "Ended": "entries",
     "Fault": "verifying",
-    "Filter": "reading",
+    "Filter": "filtering",
     "HmacKey": "signing",
     "JsonlSink": "jsonl",
     "OpenTelemetrySink": "otel",

@@ -14,7 +14,7 @@ import pytest
 
 from doublevm import ConfigError
 from doublevm.audit import Filter, SqliteSink, read_trail, verify_trail
-from doublevm.host.sinks.reading import _query
+from doublevm.host.sinks.queries import query
 from doublevm.verdict import Deny
 from tests.audit.making import attempt, ended
 
@@ -167,8 +167,8 @@ PLANS = {
 def test_every_filter_has_its_index(path: Path, name: str) -> None:
     wanted, index = PLANS[name]
     with SqliteSink(path) as sink:
-        query, values = _query(wanted)
-        rows = sink._connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
+        text, values = query(wanted)
+        rows = sink._connection.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
     plan = [row[3] for row in rows]
     assert any(f"a USING INDEX {index}" in step for step in plan), plan
     assert any("o USING INDEX by_number (enclave=? AND run=? AND number=?)" in s for s in plan)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import sqlite3
+from collections import deque
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -20,7 +23,9 @@ from doublevm.host.sinks.entries import (
     decode_entry,
     verdict_of,
 )
+from doublevm.host.sinks.filtering import Filter
 from doublevm.host.sinks.jsonl import jsonl_lines, jsonl_pieces
+from doublevm.host.sinks.queries import names, query
 from doublevm.host.sinks.sqlite import check_is_trail
 from doublevm.verdict import Deny
 
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from doublevm.host.sinks.entries import AnyEntry
+    from doublevm.host.sinks.filtering import OutcomeName
     from doublevm.verdict import Verdict
 
 
@@ -42,38 +48,8 @@ class Place:
     """None: there is none to be read."""
     torn: bool = False
     """Whether it is the last line of a file, and not whole."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which operations are asked for: those that fit everything that is not None."""
-
-    since: float | None = None
-    """Seconds since the epoch; attempted then or later."""
-    until: float | None = None
-    """Attempted before then."""
-    enclave: str | None = None
-    run: int | None = None
-    operation: str | None = None
-    allowed: bool | None = None
-    rule: str | None = None
-    """A denial's ``barrier/rule``."""
-
-    def fits(self, attempt: Attempt) -> bool:
-        """Whether an attempt is asked for."""
-        verdict = attempt.verdict
-        rule = verdict.address if isinstance(verdict, Deny) else None
-        exact = (
-            (self.enclave, attempt.enclave),
-            (self.run, attempt.run),
-            (self.operation, attempt.operation),
-            (self.allowed, rule is None),
-            (self.rule, rule),
-        )
-        if any(wanted is not None and wanted != found for wanted, found in exact):
-            return False
-        after_start = self.since is None or attempt.time >= self.since
-        return after_start and (self.until is None or attempt.time < self.until)
+    first: bool = False
+    """Whether it is the first line of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +66,7 @@ class StoredOperation:
     arguments: Mapping[str, Any]
     """As they were kept: what was redacted is a text."""
     verdict: Verdict
-    outcome: Literal["returned", "raised", "abandoned", "denied", "scored", "unknown"]
+    outcome: OutcomeName
     """``unknown``: it was allowed, and nobody wrote what became of it."""
     duration: float
     """Seconds the handler took; 0.0 if that is not known."""
@@ -102,8 +78,16 @@ class TrailReader(Protocol):
     def places(self) -> Iterator[Place]:
         """Return everything that is there, in its order."""
 
-    def operations(self, wanted: Filter = ...) -> Iterator[StoredOperation]:
+    def operations(
+        self, wanted: Filter = ..., *, last: int | None = None, ordered: bool = True
+    ) -> Iterator[StoredOperation]:
         """Return operations, oldest first.
+
+        Args:
+            wanted: which.
+            last: only so many, the newest.
+            ordered: False: in any order, each as soon as it is found; so those that ended late keep
+                no other one in memory.
 
         Raises:
             ValueError: something there is no entry; ``verify_trail`` says what and where.
@@ -117,16 +101,25 @@ def read_trail(path: str | os.PathLike[str]) -> TrailReader:
         ConfigError: there is none.
     """
     path = Path(path)
+    return _Rows(path) if is_database(path) else _Lines(path)
+
+
+def is_database(path: Path) -> bool:
+    """Whether a trail is one of SqliteSink, and not of JsonlSink.
+
+    Raises:
+        ConfigError: there is no trail, or a database that is none.
+    """
     if not jsonl_pieces(path):
         raise ConfigError(f"there is no trail {path}")
-    if path.exists() and not path.stat().st_size:
-        return _Lines(path)  # which for SQLite would be a database
+    if not path.exists() or not path.stat().st_size:
+        return False  # an empty file would be a database for SQLite
     try:
-        with _connected(path) as connection:
+        with connected(path) as connection:
             check_is_trail(connection, path)
     except sqlite3.DatabaseError:  # no database
-        return _Lines(path)
-    return _Rows(path)
+        return False
+    return True
 
 
 EVERYTHING: Final = Filter()
@@ -145,45 +138,79 @@ class _Lines:
                 yield Place(where, None, torn=True)
                 continue
             link = _decoded(line[:-1])
-            yield Place(where, link if link is not None and link.line == line[:-1] else None)
+            whole = link is not None and link.line == line[:-1]
+            yield Place(where, link if whole else None, first=number == 1)
 
-    def operations(self, wanted: Filter = EVERYTHING) -> Iterator[StoredOperation]:
-        waiting: dict[tuple[str, int], tuple[int, Attempt]] = {}
-        ended: dict[tuple[str, int], Ended] = {}
+    def operations(
+        self, wanted: Filter = EVERYTHING, *, last: int | None = None, ordered: bool = True
+    ) -> Iterator[StoredOperation]:
+        found = self._found(wanted, ordered=ordered)
+        if wanted.outcome is not None:
+            found = (each for each in found if each.outcome == wanted.outcome)
+        return found if last is None else iter(deque(found, last))
+
+    def _found(self, wanted: Filter, *, ordered: bool) -> Iterator[StoredOperation]:
+        pairing, process = Pairing(wanted, ordered=ordered), None
         for place in self.places():
             if place.torn:
                 continue
             entry = None if place.link is None else entry_of(place.link)
             if place.link is None or entry is None:
                 raise ValueError(f"{place.where}: no entry")
-            if isinstance(entry, Attempt) and wanted.fits(entry):
-                waiting[entry.enclave, entry.number] = (place.link.seq, entry)
-            elif isinstance(entry, Ended) and (entry.enclave, entry.number) in waiting:
-                ended[entry.enclave, entry.number] = entry
-            # Nothing that another process had begun can end any more.
-            yield from _released(waiting, ended, everything=isinstance(entry, Opened))
-        yield from _released(waiting, ended, everything=True)
+            if isinstance(entry, Opened):
+                # Nothing that another process had begun can end any more. A new file is no new
+                # process: it may have been begun while handlers ran.
+                if entry.process != process or not place.first:
+                    yield from pairing.rest()
+                process = entry.process
+            yield from pairing.take(place.link.seq, entry)
+        yield from pairing.rest()
 
 
-def _released(
-    waiting: dict[tuple[str, int], tuple[int, Attempt]],
-    ended: dict[tuple[str, int], Ended],
-    *,
-    everything: bool,
-) -> Iterator[StoredOperation]:
-    """Take the first ones, up to one that has not ended: the order is that of the attempts."""
-    while waiting:
-        key = next(iter(waiting))
-        seq, attempt = waiting[key]
-        if not everything and key not in ended and _has_outcome(attempt):
+class Pairing:
+    """Brings attempts and their outcomes together as they come."""
+
+    def __init__(self, wanted: Filter, *, ordered: bool) -> None:
+        """Begin with none. ``ordered``: they leave in the order of their attempts."""
+        self._wanted, self._ordered = wanted, ordered
+        self._waiting: dict[tuple[str, int], tuple[int, Attempt]] = {}
+        self._ended: dict[tuple[str, int], Ended] = {}
+
+    def take(self, seq: int, entry: AnyEntry) -> Iterator[StoredOperation]:
+        """Take an entry; return the operations that are complete now."""
+        if isinstance(entry, Attempt):
+            if self._wanted.fits(entry, seq):
+                self._waiting[entry.enclave, entry.number] = (seq, entry)
+                if not _has_outcome(entry):
+                    yield from self._complete((entry.enclave, entry.number))
+        elif isinstance(entry, Ended) and (entry.enclave, entry.number) in self._waiting:
+            key = (entry.enclave, entry.number)
+            self._ended[key] = entry
+            yield from self._complete(key)
+
+    def rest(self) -> Iterator[StoredOperation]:
+        """Return those that have no outcome so far, and whatever waits behind them."""
+        for key in list(self._waiting):
+            yield self._release(key)
+
+    def _complete(self, key: tuple[str, int]) -> Iterator[StoredOperation]:
+        if not self._ordered:
+            yield self._release(key)
             return
-        del waiting[key]
-        yield _operation(seq, attempt, ended.pop(key, None))
+        while self._waiting:
+            key = next(iter(self._waiting))
+            if key not in self._ended and _has_outcome(self._waiting[key][1]):
+                return
+            yield self._release(key)
+
+    def _release(self, key: tuple[str, int]) -> StoredOperation:
+        seq, attempt = self._waiting.pop(key)
+        return _operation(seq, attempt, self._ended.pop(key, None))
 
 
 def _has_outcome(attempt: Attempt) -> bool:
     """Whether there will be an outcome: a denial is one itself, but for a program's."""
-    return not isinstance(attempt.verdict, Deny) or not attempt.operation
+    return not isinstance(attempt.verdict, Deny) or attempt.verdict.barrier == "scoring"
 
 
 class _Rows:
@@ -200,7 +227,7 @@ class _Rows:
 
     def _places(self) -> Iterator[Place]:
         query = "SELECT seq, previous, hash, entry FROM links ORDER BY seq"
-        with _connected(self._path) as connection:
+        with connected(self._path) as connection:
             for seq, previous, digest, entry in connection.execute(query):
                 text = b'{"entry":%b,"hash":"%b","previous":"%b","seq":%d}' % (
                     entry.encode(),
@@ -210,62 +237,35 @@ class _Rows:
                 )
                 yield Place(f"row {seq}", _decoded(text))
 
-    def operations(self, wanted: Filter = EVERYTHING) -> Iterator[StoredOperation]:
-        query, values = _query(wanted)
+    def operations(
+        self, wanted: Filter = EVERYTHING, *, last: int | None = None, ordered: bool = True
+    ) -> Iterator[StoredOperation]:
+        del ordered  # each row brings its outcome along, so the order costs nothing
         try:
-            with _connected(self._path) as connection:
-                for seq, attempt, outcome in connection.execute(query, values):
-                    begun = decode_entry(attempt)
+            with connected(self._path) as connection:
+                rows = _rows(connection, wanted, last)
+                for _, seq, attempt, outcome in rows if last is None else reversed(list(rows)):
                     ended = None if outcome is None else decode_entry(outcome)
-                    yield _operation(seq, begun, ended)
+                    yield _operation(seq, decode_entry(attempt), ended)
         except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
             raise ValueError(f"{self._path}: {error}") from None
 
 
-_JOINED: Final = """
-SELECT a.seq, a.entry, (
-    SELECT o.entry FROM links o WHERE o.kind = 'outcome'
-    AND (o.enclave, o.run, o.number) = (a.enclave, a.run, a.number) LIMIT 1
-) FROM links a INDEXED BY {index} WHERE a.kind = 'attempt'"""
-
-
-def _query(wanted: Filter) -> tuple[str, list[Any]]:
-    conditions = (
-        ("a.time >= ?", wanted.since),
-        ("a.time < ?", wanted.until),
-        ("a.enclave = ?", wanted.enclave),
-        ("a.run = ?", wanted.run),
-        ("a.operation = ?", wanted.operation),
-        ("a.rule = ?", wanted.rule),
-    )
-    query, values = _JOINED.format(index=_index(wanted)), []
-    for condition, value in conditions:
-        if value is not None:
-            query += f" AND {condition}"
-            values.append(value)
-    if wanted.allowed is not None:
-        query += f" AND a.rule IS {'' if wanted.allowed else 'NOT '}NULL"
-    # A run is small, and its index has no times: all others give their rows in this order.
-    return query + " ORDER BY a.time, a.seq", values
-
-
-def _index(wanted: Filter) -> str:
-    """Return the index that leaves the fewest rows to look at; all but the first are in order.
-
-    SQLite would have to guess: nothing counts the rows of a trail.
-    """
-    if wanted.enclave is not None:
-        return "by_number"
-    if wanted.rule is not None:
-        return "by_rule"
-    if wanted.allowed is False:
-        return "by_denial" if wanted.operation is None else "by_denied_operation"
-    return "by_time" if wanted.operation is None else "by_operation"
+def _rows(
+    connection: sqlite3.Connection, wanted: Filter, last: int | None
+) -> Iterator[tuple[float, int, str, str | None]]:
+    each = names(connection, wanted)
+    if each is None:
+        return connection.execute(*query(wanted, last=last))
+    # Each name's rows are in order: as many queries, of which the first row next is taken.
+    found = [connection.execute(*query(wanted, name=name, last=last)) for name in each]
+    merged = heapq.merge(*found, key=lambda row: row[:2], reverse=last is not None)
+    return itertools.islice(merged, last)
 
 
 def _operation(seq: int, attempt: Attempt, outcome: Ended | None) -> StoredOperation:
     verdict = verdict_of(attempt)
-    ending: Literal["returned", "raised", "abandoned", "denied", "scored", "unknown"] = "unknown"
+    ending: OutcomeName = "unknown"
     if outcome is not None:
         ending = outcome.outcome
     elif not verdict.allowed:
@@ -302,7 +302,7 @@ def _decoded(text: bytes) -> Link | None:
 
 
 @contextmanager
-def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
     """Connect to read. Not ``mode=ro``: then the log of a host that died could not be read."""
     address = f"{path.absolute().as_uri()}?mode=rw"
     with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
