@@ -14,7 +14,7 @@ from doublevm.cli.check_report import show as show_check
 from doublevm.cli.doctor import examine
 from doublevm.cli.doctor_report import as_json as as_json_diagnosis
 from doublevm.cli.doctor_report import show
-from doublevm.cli.failing import USAGE, fail
+from doublevm.cli.failing import INTERRUPTED, USAGE, fail
 from doublevm.cli.loading import load_tools, parse_inputs, read_program
 from doublevm.cli.render import Renderer
 from doublevm.cli.report import as_json
@@ -23,7 +23,7 @@ from doublevm.host.enclave import Enclave
 from doublevm.limits import Limits
 from doublevm.scoring_options import ScoringGate
 
-GUEST_FAILED, VM_FAILED, INTERRUPTED = 1, 3, 130
+GUEST_FAILED, VM_FAILED = 1, 3
 UNHEALTHY = REFUSED = 1
 
 MIB = 1024 * 1024

@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from doublevm.cli.failing import USAGE, fail
+from doublevm.cli.looking import show as showing
+from doublevm.cli.looking import stats as counting
 from doublevm.cli.render import PIPE_WIDTH, visible
 from doublevm.errors import ConfigError
 from doublevm.host.sinks.jsonl import JsonlSink
@@ -38,9 +40,8 @@ def sink_for(path: Path) -> JsonlSink | SqliteSink:
     return JsonlSink(path) if path.suffix == ".jsonl" else SqliteSink(path)
 
 
-@app.callback()
-def _root() -> None:
-    """Keep ``verify`` a command of its own, also while there are few."""
+app.command(epilog=showing.EPILOG)(showing.show)
+app.command(epilog=counting.EPILOG)(counting.stats)
 
 
 @app.command(epilog="Exit status: 0 the trail is as it was written, 1 it is not, 2 wrong usage.")

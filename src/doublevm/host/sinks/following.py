@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 class Follower(Protocol):
     """Remembers how far it has read."""
 
+    def skip(self) -> int:
+        """Go to the end; return the place of the last entry that is passed over.
+
+        Raises:
+            ValueError: something there is no entry.
+        """
+
     def news(self) -> Iterator[tuple[int, AnyEntry]]:
         """Return the entries that have come since the last time, with their places in the trail.
 
@@ -40,20 +47,29 @@ class Follower(Protocol):
         """Let go of what is open."""
 
 
-def follow_trail(path: Path, *, after: int = 0) -> Follower:
-    """Return what follows a trail, from behind the entry ``after``.
+def follow_trail(path: Path) -> Follower:
+    """Return what follows a trail, from its beginning.
 
     Raises:
         ConfigError: there is no trail.
     """
-    return _Rows(path, after) if is_database(path) else _Lines(path, after)
+    return _Rows(path) if is_database(path) else _Lines(path)
 
 
 class _Rows:
     """A trail of SqliteSink."""
 
-    def __init__(self, path: Path, after: int) -> None:
-        self._path, self._last = path, after
+    def __init__(self, path: Path) -> None:
+        self._path, self._last = path, 0
+
+    def skip(self) -> int:
+        try:
+            with connected(self._path) as connection:
+                (last,) = connection.execute("SELECT max(seq) FROM links").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"{self._path}: {error}") from None
+        self._last = last or 0
+        return self._last
 
     def news(self) -> Iterator[tuple[int, AnyEntry]]:
         query = "SELECT seq, entry FROM links WHERE seq > ? ORDER BY seq"
@@ -78,9 +94,14 @@ class _Lines:
     anew may cut it off.
     """
 
-    def __init__(self, path: Path, after: int) -> None:
-        self._path, self._last = path, after
+    def __init__(self, path: Path) -> None:
+        self._path, self._last = path, 0
         self._file: BinaryIO | None = None
+
+    def skip(self) -> int:
+        for _ in self.news():
+            pass
+        return self._last
 
     def news(self) -> Iterator[tuple[int, AnyEntry]]:
         while True:

@@ -145,8 +145,6 @@ class _Lines:
         self, wanted: Filter = EVERYTHING, *, last: int | None = None, ordered: bool = True
     ) -> Iterator[StoredOperation]:
         found = self._found(wanted, ordered=ordered)
-        if wanted.outcome is not None:
-            found = (each for each in found if each.outcome == wanted.outcome)
         return found if last is None else iter(deque(found, last))
 
     def _found(self, wanted: Filter, *, ordered: bool) -> Iterator[StoredOperation]:
@@ -191,21 +189,23 @@ class Pairing:
     def rest(self) -> Iterator[StoredOperation]:
         """Return those that have no outcome so far, and whatever waits behind them."""
         for key in list(self._waiting):
-            yield self._release(key)
+            yield from self._release(key)
 
     def _complete(self, key: tuple[str, int]) -> Iterator[StoredOperation]:
         if not self._ordered:
-            yield self._release(key)
+            yield from self._release(key)
             return
         while self._waiting:
             key = next(iter(self._waiting))
             if key not in self._ended and _has_outcome(self._waiting[key][1]):
                 return
-            yield self._release(key)
+            yield from self._release(key)
 
-    def _release(self, key: tuple[str, int]) -> StoredOperation:
+    def _release(self, key: tuple[str, int]) -> Iterator[StoredOperation]:
         seq, attempt = self._waiting.pop(key)
-        return _operation(seq, attempt, self._ended.pop(key, None))
+        operation = _operation(seq, attempt, self._ended.pop(key, None))
+        if self._wanted.outcome in (None, operation.outcome):
+            yield operation
 
 
 def _has_outcome(attempt: Attempt) -> bool:
