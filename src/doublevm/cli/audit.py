@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from doublevm.cli.failing import USAGE, fail
+from doublevm.cli.looking import report as reporting
 from doublevm.cli.looking import show as showing
 from doublevm.cli.looking import stats as counting
 from doublevm.cli.render import PIPE_WIDTH, visible
@@ -42,6 +43,7 @@ def sink_for(path: Path) -> JsonlSink | SqliteSink:
 
 app.command(epilog=showing.EPILOG)(showing.show)
 app.command(epilog=counting.EPILOG)(counting.stats)
+app.command(epilog=reporting.EPILOG)(reporting.report)
 
 
 @app.command(epilog="Exit status: 0 the trail is as it was written, 1 it is not, 2 wrong usage.")
