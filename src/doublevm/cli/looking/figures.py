@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.cli.looking.sketch import Named, Quantiles
-from doublevm.cli.looking.words import objection, score_of, verdict_name
+from doublevm.cli.looking.words import objection, score_of
+from doublevm.host.sinks.filtering import verdict_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,7 +110,7 @@ class Figures:
         self.last = max(self.last, operation.time)
         self._tick(int(operation.time))
         self.outcomes[operation.outcome] += 1
-        verdict, denied = verdict_name(operation), objection(operation)
+        verdict, denied = verdict_name(operation.verdict), objection(operation)
         self.verdicts[verdict] += 1
         found = self.operations[operation.operation]
         found.count += 1

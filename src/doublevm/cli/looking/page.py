@@ -15,9 +15,10 @@ import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from doublevm.cli.looking.words import objection, verdict_name
+from doublevm.cli.looking.words import objection
 from doublevm.cli.render import visible
 from doublevm.cli.report import plain
+from doublevm.host.sinks.filtering import verdict_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,7 @@ def _row(operation: StoredOperation, enclave: int) -> list[Any]:
         round(operation.time, 6),
         visible(operation.operation),
         _arguments(operation),
-        verdict_name(operation),
+        verdict_name(operation.verdict),
         None if denied is None else visible(denied.address),
         None if denied is None else visible(denied.reason),
         operation.outcome,

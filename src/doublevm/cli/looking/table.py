@@ -14,9 +14,9 @@ from doublevm.cli.looking.words import (
     name_of,
     objection,
     score_of,
-    verdict_name,
 )
 from doublevm.cli.render import on_one_line, visible
+from doublevm.host.sinks.filtering import verdict_name
 
 if TYPE_CHECKING:
     from doublevm.host.sinks.reading import StoredOperation
@@ -102,7 +102,7 @@ def became(operation: StoredOperation) -> tuple[str, str]:
         outcome = f"scored {score_of(operation)}"
     if denied is None:
         return outcome, style
-    if verdict_name(operation) == "would_deny":
+    if verdict_name(operation.verdict) == "would_deny":
         return f"{outcome}, would be denied [{denied.address}]", "yellow"
     ending = "denied" if outcome == "denied" else f"{outcome}, denied"
     return f"{ending} [{denied.address}]", "red"

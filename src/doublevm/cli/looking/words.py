@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from doublevm.cli.report import plain
-from doublevm.verdict import Deny
+from doublevm.host.sinks.filtering import verdict_name
+from doublevm.verdict import Allow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from doublevm.host.sinks.filtering import VerdictName
     from doublevm.host.sinks.reading import StoredOperation
 
 STYLES: Final[Mapping[str, str]] = {
@@ -23,14 +23,21 @@ STYLES: Final[Mapping[str, str]] = {
 """The colours of outcomes; those that are not here are yellow."""
 
 
-def verdict_name(operation: StoredOperation) -> VerdictName:
-    """Return what filters call its verdict."""
-    return "deny" if isinstance(operation.verdict, Deny) else "allow"
+class Objection(Protocol):
+    """A verdict that has reasons, whether it was enforced or not."""
+
+    @property
+    def address(self) -> str:
+        """``barrier/rule``."""
+
+    @property
+    def reason(self) -> str:
+        """What there is to object."""
 
 
-def objection(operation: StoredOperation) -> Deny | None:
+def objection(operation: StoredOperation) -> Objection | None:
     """Return what objected to it, if anything did."""
-    return operation.verdict if isinstance(operation.verdict, Deny) else None
+    return None if isinstance(operation.verdict, Allow) else operation.verdict
 
 
 def score_of(operation: StoredOperation) -> int | None:
@@ -64,7 +71,7 @@ def as_object(operation: StoredOperation) -> dict[str, Any]:
         "time": operation.time,
         "operation": operation.operation,
         "arguments": plain(operation.arguments),
-        "verdict": verdict_name(operation),
+        "verdict": verdict_name(operation.verdict),
         "rule": None if denied is None else denied.address,
         "reason": None if denied is None else denied.reason,
         "outcome": operation.outcome,

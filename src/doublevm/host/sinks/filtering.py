@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, Literal
 
-from doublevm.verdict import Deny
+from doublevm.host.sinks.entries import verdict_of
+from doublevm.verdict import Allow
 
 if TYPE_CHECKING:
     from doublevm.host.sinks.entries import Attempt
+    from doublevm.verdict import Verdict
 
 VerdictName = Literal["allow", "deny", "would_deny"]
 OutcomeName = Literal["returned", "raised", "abandoned", "denied", "scored", "unknown"]
@@ -36,7 +38,7 @@ class Filter:
     allowed: bool | None = None
     verdict: VerdictName | None = None
     rule: str | None = None
-    """A denial's ``barrier/rule``."""
+    """What objected: ``barrier/rule``."""
     outcome: OutcomeName | None = None
 
     @property
@@ -46,13 +48,13 @@ class Filter:
 
     def fits(self, attempt: Attempt, seq: int) -> bool:
         """Whether an attempt is asked for; of its outcome it says nothing yet."""
-        rule = rule_of(attempt)
+        verdict = verdict_of(attempt)
         exact = (
             (self.seq, seq),
             (self.run, attempt.run),
-            (self.allowed, not isinstance(attempt.verdict, Deny)),
-            (self.verdict, verdict_name(attempt)),
-            (self.rule, rule),
+            (self.allowed, verdict.allowed),
+            (self.verdict, verdict_name(verdict)),
+            (self.rule, None if isinstance(verdict, Allow) else verdict.address),
         )
         if any(wanted is not None and wanted != found for wanted, found in exact):
             return False
@@ -70,11 +72,8 @@ class Filter:
         return fnmatchcase(name, self.operation)
 
 
-def verdict_name(attempt: Attempt) -> VerdictName:
+def verdict_name(verdict: Verdict) -> VerdictName:
     """Return what a verdict is called where operations are filtered and shown."""
-    return "deny" if isinstance(attempt.verdict, Deny) else "allow"
-
-
-def rule_of(attempt: Attempt) -> str | None:
-    """Return the ``barrier/rule`` that objected, if one did."""
-    return attempt.verdict.address if isinstance(attempt.verdict, Deny) else None
+    if isinstance(verdict, Allow):
+        return "allow"
+    return "would_deny" if verdict.allowed else "deny"

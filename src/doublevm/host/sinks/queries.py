@@ -22,6 +22,8 @@ _OUTCOME: Final = """(
 )"""
 _JOINED: Final = """
 SELECT a.time, a.seq, a.entry, {outcome} FROM links a {hint} WHERE a.kind = 'attempt'"""
+_BARRIER: Final = "a.entry ->> '$.verdict.barrier'"
+"""There is one if it was denied; one of a policy that is only tried is elsewhere."""
 _ENDING: Final = f"{_OUTCOME} ->> '$.outcome'"
 
 # Each name is found behind the one before it: a step of the index a name, not a row.
@@ -77,18 +79,23 @@ def query(
 
 def _fixed(wanted: Filter, name: str | None) -> list[str]:
     conditions = []
-    if _is_denied(wanted):
+    if _is_objected(wanted):
         conditions.append("a.rule IS NOT NULL")
-    if wanted.allowed or wanted.verdict == "would_deny" or wanted.outcome == "unknown":
+    if wanted.verdict == "allow":
         conditions.append("a.rule IS NULL")
-    if wanted.verdict in ("allow", "would_deny"):
-        is_plain = "=" if wanted.verdict == "allow" else "<>"
-        conditions.append(f"a.entry ->> '$.verdict' {is_plain} 'allow'")
+    if _is_denied(wanted):
+        conditions.append(f"{_BARRIER} IS NOT NULL")
+    if wanted.allowed or wanted.verdict == "would_deny" or wanted.outcome == "unknown":
+        conditions.append(f"{_BARRIER} IS NULL")
     if wanted.outcome in ("denied", "unknown"):
         conditions.append(f"{_OUTCOME} IS NULL")
     if name is None and wanted.is_pattern:
         conditions.append("fits_name(a.operation)")
     return conditions
+
+
+def _is_objected(wanted: Filter) -> bool:
+    return wanted.verdict == "would_deny" or _is_denied(wanted)
 
 
 def _is_denied(wanted: Filter) -> bool:
@@ -104,8 +111,8 @@ def _index(wanted: Filter, name: str | None) -> str:
         return "by_number"
     if wanted.rule is not None:
         return "by_rule"
-    if _is_denied(wanted):
-        return "by_denial" if name is None else "by_denied_operation"
+    if _is_objected(wanted):
+        return "by_objection" if name is None else "by_objected_operation"
     return "by_time" if name is None else "by_operation"
 
 

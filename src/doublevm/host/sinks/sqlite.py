@@ -31,7 +31,7 @@ WAL_PAGES: Final = 40_000
 """Pages after which the log is moved into the database: it is forced to the disk then,
 so that one write in some thousand takes some ms."""
 
-# Indexes of denials cost nothing where nothing is denied, and find the few among millions.
+# Indexes of objections cost nothing where there are none, and find the few among millions.
 _SCHEMA: Final = f"""
 CREATE TABLE links (
     seq INTEGER PRIMARY KEY,
@@ -44,14 +44,16 @@ CREATE TABLE links (
     run INTEGER GENERATED ALWAYS AS (entry ->> '$.run') VIRTUAL,
     number INTEGER GENERATED ALWAYS AS (entry ->> '$.number') VIRTUAL,
     operation TEXT GENERATED ALWAYS AS (entry ->> '$.operation') VIRTUAL,
-    rule TEXT GENERATED ALWAYS AS
-        ((entry ->> '$.verdict.barrier') || '/' || (entry ->> '$.verdict.rule')) VIRTUAL
+    rule TEXT GENERATED ALWAYS AS (coalesce(
+        (entry ->> '$.verdict.barrier') || '/' || (entry ->> '$.verdict.rule'),
+        (entry ->> '$.verdict.would_deny.barrier') || '/' || (entry ->> '$.verdict.would_deny.rule')
+    )) VIRTUAL
 ) STRICT;
 CREATE INDEX by_number ON links (enclave, run, number);
 CREATE INDEX by_time ON links (time) WHERE kind = 'attempt';
 CREATE INDEX by_operation ON links (operation, time) WHERE kind = 'attempt';
-CREATE INDEX by_denial ON links (time) WHERE rule IS NOT NULL;
-CREATE INDEX by_denied_operation ON links (operation, time) WHERE rule IS NOT NULL;
+CREATE INDEX by_objection ON links (time) WHERE rule IS NOT NULL;
+CREATE INDEX by_objected_operation ON links (operation, time) WHERE rule IS NOT NULL;
 CREATE INDEX by_rule ON links (rule, time) WHERE rule IS NOT NULL;
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {FORMAT};
