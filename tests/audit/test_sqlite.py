@@ -155,6 +155,7 @@ PLANS = {
     "operation": (Filter(operation="a", since=1.0), "by_operation"),
     "rule": (Filter(rule="names/grammar"), "by_rule"),
     "denied": (Filter(allowed=False), "by_objection"),
+    "would be denied": (Filter(verdict="would_deny"), "by_objection"),
     "denied operation": (Filter(allowed=False, operation="a"), "by_objected_operation"),
     "allowed": (Filter(allowed=True), "by_time"),
     "run": (Filter(enclave="e", run=1), "by_number"),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, Final
 
-from doublevm.audit import Attempt, Ended, JsonlSink, SqliteSink
+from doublevm.audit import JsonlSink, SqliteSink
 from doublevm.verdict import Deny
 from doublevm.wire.codec import encode
+from tests.audit.making import attempt, ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from doublevm.audit import Attempt, Ended
     from doublevm.host.sinks.entries import AnyEntry
 
 BEGIN: Final = 1_772_366_400.0
@@ -48,6 +50,32 @@ DENIED: Final[tuple[tuple[str, dict[str, Any], Deny], ...]] = (
 )
 
 
+def an_attempt(
+    enclave: str,
+    run: int,
+    number: int,
+    time: float,
+    operation: str,
+    arguments: dict[str, Any] | str,
+    verdict: object,
+) -> Attempt:
+    return attempt(
+        number,
+        enclave=enclave,
+        run=run,
+        time=time,
+        operation=operation,
+        arguments=arguments,
+        verdict=verdict,
+    )
+
+
+def an_outcome(
+    enclave: str, run: int, number: int, time: float, outcome: str, duration: float
+) -> Ended:
+    return ended(number, enclave=enclave, run=run, time=time, outcome=outcome, duration=duration)
+
+
 def allowed(chance: random.Random) -> tuple[str, dict[str, Any], float]:
     number = chance.randint(1000, 9999)
     return chance.choice(
@@ -79,15 +107,15 @@ def entries(count: int) -> Iterator[AnyEntry]:
         time += chance.expovariate(1 / 0.15)
         if chance.random() < 0.06:
             name, arguments, denial = chance.choice(DENIED)
-            yield Attempt(enclave, run, number, time, name, arguments, denial)
+            yield an_attempt(enclave, run, number, time, name, arguments, denial)
             continue
         name, arguments, takes = allowed(chance)
-        yield Attempt(enclave, run, number, time, name, arguments, "allow")
+        yield an_attempt(enclave, run, number, time, name, arguments, "allow")
         took = takes * chance.lognormvariate(0, 0.5)
         time += took
         ending = chance.choices(("returned", "raised", "abandoned", ""), (970, 20, 5, 5))[0]
         if ending:
-            yield Ended(enclave, run, number, time, ending, took)  # type: ignore[arg-type]
+            yield an_outcome(enclave, run, number, time, ending, took)
 
 
 def written(path: Path, given: Sequence[AnyEntry] | Iterator[AnyEntry]) -> Path:
@@ -122,26 +150,26 @@ def hostile() -> Iterator[AnyEntry]:
     for number, text in enumerate(HOSTILE.values(), 1):
         denial = Deny("names", "unregistered", f"no tool is called {text}")
         time = BEGIN + number
-        yield Attempt("ab" * 8, 1, number, time, text, {text: [text, {"deep": text}]}, denial)
+        yield an_attempt("ab" * 8, 1, number, time, text, {text: [text, {"deep": text}]}, denial)
     half = {"half": "a\ud800b", "kinds": {1, 2}, "bytes": b"\x00<b>"}
     arguments = encode(half).hex()  # as a sink keeps what JSON does not
-    yield Attempt("ab" * 8, 1, 99, BEGIN + 99, "notes:add", arguments, "allow")
+    yield an_attempt("ab" * 8, 1, 99, BEGIN + 99, "notes:add", arguments, "allow")
 
 
 def every_kind() -> Iterator[AnyEntry]:
     """Return a run in which everything happens that can happen to an operation."""
     enclave = "c0ffee0123456789"
     score: dict[str, Any] = {"score": 35, "decision": "warn", "signals": []}
-    yield Attempt(enclave, 1, 1, BEGIN, "", score, "allow")
-    yield Ended(enclave, 1, 1, BEGIN, "scored", 0.002)
+    yield an_attempt(enclave, 1, 1, BEGIN, "", score, "allow")
+    yield an_outcome(enclave, 1, 1, BEGIN, "scored", 0.002)
     for number, ending in enumerate(("returned", "raised", "abandoned", ""), 2):
-        yield Attempt(enclave, 1, number, BEGIN + number, "kb:search", {"top": number}, "allow")
+        yield an_attempt(enclave, 1, number, BEGIN + number, "kb:search", {"top": number}, "allow")
         if ending:
-            yield Ended(enclave, 1, number, BEGIN + number, ending, 0.25)  # type: ignore[arg-type]
+            yield an_outcome(enclave, 1, number, BEGIN + number, ending, 0.25)
     for number, (name, given, denial) in enumerate(DENIED, 6):
-        yield Attempt(enclave, 1, number, BEGIN + number, name, given, denial)
+        yield an_attempt(enclave, 1, number, BEGIN + number, name, given, denial)
     unavailable = Deny("audit", "unavailable", "it could not be put on record")
-    yield Attempt(enclave, 1, 20, BEGIN + 20, "kb:search", {}, unavailable)
+    yield an_attempt(enclave, 1, 20, BEGIN + 20, "kb:search", {}, unavailable)
     blocked = Deny("scoring", "block_threshold", "it scores 90 of 100")
-    yield Attempt(enclave, 2, 21, BEGIN + 21, "", {"score": 90, "decision": "block"}, blocked)
-    yield Ended(enclave, 2, 21, BEGIN + 21, "scored", 0.002)
+    yield an_attempt(enclave, 2, 21, BEGIN + 21, "", {"score": 90, "decision": "block"}, blocked)
+    yield an_outcome(enclave, 2, 21, BEGIN + 21, "scored", 0.002)

@@ -22,8 +22,6 @@ _OUTCOME: Final = """(
 )"""
 _JOINED: Final = """
 SELECT a.time, a.seq, a.entry, {outcome} FROM links a {hint} WHERE a.kind = 'attempt'"""
-_BARRIER: Final = "a.entry ->> '$.verdict.barrier'"
-"""There is one if it was denied; one of a policy that is only tried is elsewhere."""
 _ENDING: Final = f"{_OUTCOME} ->> '$.outcome'"
 
 # Each name is found behind the one before it: a step of the index a name, not a row.
@@ -79,14 +77,14 @@ def query(
 
 def _fixed(wanted: Filter, name: str | None) -> list[str]:
     conditions = []
-    if _is_objected(wanted):
-        conditions.append("a.rule IS NOT NULL")
+    if _is_denied(wanted):
+        conditions.append("a.rule IS NOT NULL AND a.passed = 0")
+    if wanted.verdict == "would_deny":
+        conditions.append("a.rule IS NOT NULL AND a.passed = 1")
     if wanted.verdict == "allow":
         conditions.append("a.rule IS NULL")
-    if _is_denied(wanted):
-        conditions.append(f"{_BARRIER} IS NOT NULL")
-    if wanted.allowed or wanted.verdict == "would_deny" or wanted.outcome == "unknown":
-        conditions.append(f"{_BARRIER} IS NULL")
+    if wanted.allowed or wanted.outcome == "unknown":
+        conditions.append("(a.rule IS NULL OR a.passed = 1)")
     if wanted.outcome in ("denied", "unknown"):
         conditions.append(f"{_OUTCOME} IS NULL")
     if name is None and wanted.is_pattern:

@@ -31,7 +31,8 @@ WAL_PAGES: Final = 40_000
 """Pages after which the log is moved into the database: it is forced to the disk then,
 so that one write in some thousand takes some ms."""
 
-# Indexes of objections cost nothing where there are none, and find the few among millions.
+# What a policy objected to that is only tried has ``passed``. Indexes of objections cost nothing
+# where there are none, and find the few among millions.
 _SCHEMA: Final = f"""
 CREATE TABLE links (
     seq INTEGER PRIMARY KEY,
@@ -47,13 +48,15 @@ CREATE TABLE links (
     rule TEXT GENERATED ALWAYS AS (coalesce(
         (entry ->> '$.verdict.barrier') || '/' || (entry ->> '$.verdict.rule'),
         (entry ->> '$.verdict.would_deny.barrier') || '/' || (entry ->> '$.verdict.would_deny.rule')
-    )) VIRTUAL
+    )) VIRTUAL,
+    passed INTEGER GENERATED ALWAYS AS ((entry ->> '$.verdict.would_deny.barrier') IS NOT NULL)
+        VIRTUAL
 ) STRICT;
 CREATE INDEX by_number ON links (enclave, run, number);
 CREATE INDEX by_time ON links (time) WHERE kind = 'attempt';
 CREATE INDEX by_operation ON links (operation, time) WHERE kind = 'attempt';
-CREATE INDEX by_objection ON links (time) WHERE rule IS NOT NULL;
-CREATE INDEX by_objected_operation ON links (operation, time) WHERE rule IS NOT NULL;
+CREATE INDEX by_objection ON links (passed, time) WHERE rule IS NOT NULL;
+CREATE INDEX by_objected_operation ON links (passed, operation, time) WHERE rule IS NOT NULL;
 CREATE INDEX by_rule ON links (rule, time) WHERE rule IS NOT NULL;
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {FORMAT};

@@ -18,7 +18,7 @@ const operations = source.operations.map((row, place) => {
   return {
     place, seq, run, number, time, name, text, verdict, rule, reason, outcome, duration,
     enclave: source.enclaves[enclave],
-    position: row[12] ?? null,
+    at: row[12] ?? null, // the program's line, where the trail has it
     // What it looks like: an allowed operation of which nobody knows what became stands out.
     state: outcome === "unknown" && verdict === "allow" ? "unknown" : verdict,
     runKey: `${enclave}/${run}`,

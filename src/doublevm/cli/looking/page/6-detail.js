@@ -19,7 +19,7 @@ function showDetail(box, operation) {
     ...fact("Time", `${dayOf(operation.time)} ${clockOf(operation.time)} UTC`),
     ...fact("Outcome", operation.outcome === "unknown" ? whyUnknown : operation.outcome),
     ...fact("Duration", operation.duration ? `${millisecondsOf(operation.duration)} ms` : ""),
-    ...fact("Program", positionOf(operation)),
+    ...fact("Program", operation.at === null ? "" : `line ${operation.at}`),
     ...fact("Conversation", `${operation.enclave}, run ${operation.run}`),
     ...fact("Entry", `${operation.seq}; operation ${operation.number} of the conversation`),
   );
@@ -35,7 +35,3 @@ function showDetail(box, operation) {
 }
 
 const whyUnknown = "not on record: the host died, or could not write any more";
-
-function positionOf({ position }) {
-  return position === null ? "" : `line ${position[0]}, column ${position[1]}`;
-}
