@@ -9,6 +9,7 @@ from doublevm.audit import JsonlSink, SqliteSink
 from doublevm.verdict import Deny
 from doublevm.wire.codec import encode
 from tests.audit.making import attempt, ended
+from tests.docs.pages import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -173,3 +174,15 @@ def every_kind() -> Iterator[AnyEntry]:
     blocked = Deny("scoring", "block_threshold", "it scores 90 of 100")
     yield an_attempt(enclave, 2, 21, BEGIN + 21, "", {"score": 90, "decision": "block"}, blocked)
     yield an_outcome(enclave, 2, 21, BEGIN + 21, "scored", 0.002)
+
+
+def write_example() -> None:
+    """Write the trail in examples/help_desk anew."""
+    path = ROOT / "examples" / "help_desk" / "trail.jsonl"
+    path.unlink(missing_ok=True)
+    written(path, entries(80)).chmod(0o644)
+    path.with_name(f"{path.name}.lock").unlink()
+
+
+if __name__ == "__main__":  # after a change of the format: python -m tests.looking.sample
+    write_example()

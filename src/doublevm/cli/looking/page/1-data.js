@@ -69,7 +69,7 @@ function millisecondsOf(seconds) {
 }
 
 /** What a row says became of an operation. */
-function outcomeOf({ outcome, verdict, rule, score }) {
+function outcomeOf({ outcome, verdict, rule }) {
   if (outcome === "denied") return rule;
   if (outcome === "unknown") return "no outcome";
   return verdict === "allow" ? outcome : `${outcome}, ${rule}`;
