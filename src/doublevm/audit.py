@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from doublevm.host.sinks.base import Sink
-    from doublevm.host.sinks.entries import Attempt, Checkpoint, Dropped, Ended, Opened
+    from doublevm.host.sinks.entries import Attempt, Checkpoint, Dropped, Ended, Opened, Program
     from doublevm.host.sinks.filtering import Filter
     from doublevm.host.sinks.function import CallableSink
     from doublevm.host.sinks.jsonl import JsonlSink
@@ -46,6 +46,7 @@ _HOMES: Final = {
     "JsonlSink": "jsonl",
     "OpenTelemetrySink": "otel",
     "Opened": "entries",
+    "Program": "entries",
     "Redact": "redact",
     "Sink": "base",
     "SqliteSink": "sqlite",
@@ -74,6 +75,7 @@ __all__ = [
     "OpenTelemetrySink",
     "Opened",
     "Outcome",
+    "Program",
     "Redact",
     "Sink",
     "SqliteSink",
@@ -87,7 +89,9 @@ __all__ = [
 
 Outcome = Literal["pending", "returned", "raised", "denied", "abandoned", "scored"]
 
-_IN_REPR: Final = ("number", "run", "operation", "arguments", "verdict", "outcome", "duration")
+_IN_REPR: Final = (
+    *("number", "run", "operation", "arguments", "verdict", "outcome", "duration", "line"),
+)
 _SHOWN: Final = 300
 """Characters of a field in a record's repr."""
 
@@ -117,6 +121,9 @@ class AuditRecord:
     name, its arguments are the score, and its verdict is whether the program might run."""
     duration: float
     """Seconds the handler took; 0.0 if none ran to its end. Of a score: until it was there."""
+    line: int | None = None
+    """The program's line that made the call, from 1, where the engine gives it. A claim of the
+    inner VM: what has broken out of the interpreter there can say any."""
     previous_hash: str = ""
     """``hash`` of the record before; GENESIS for the first. Empty until the run has ended."""
     hash: str = ""
@@ -149,6 +156,7 @@ class AuditRecord:
             self.verdict,
             outcome,
             duration,
+            self.line,
             previous_hash,
             _digest(self, outcome, duration, previous_hash, encoded),
         )
@@ -194,6 +202,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duration: float
     previous_hash: str
     hash: str
+    line: int | None = None
 
 
 def _as_json(arguments: dict[str, Any]) -> dict[str, Any] | str:
@@ -209,7 +218,8 @@ def digest(record: AuditRecord) -> str:
     """Return the hash a record should have.
 
     SHA-256 over canonical JSON: a list of the fields in their order, without spaces; the arguments
-    as the hexadecimal of their encoding, which keeps types that JSON has not.
+    as the hexadecimal of their encoding, which keeps types that JSON has not; no ``line`` where
+    there is none, as in records that were kept before there were any.
     """
     encoded = encode(dict(record.arguments))
     return _digest(record, record.outcome, record.duration, record.previous_hash, encoded)
@@ -224,12 +234,13 @@ def _digest(
     denial = "null"
     if isinstance(verdict, Deny):
         denial = _canonical([verdict.barrier, verdict.rule, verdict.reason])
-    line = (
+    line = "" if record.line is None else f"{_number(record.line)},"
+    text = (
         f"[{_number(record.number)},{_number(record.run)},{_number(record.timestamp)},"
         f'{_canonical(record.operation)},"{encoded.hex()}",{denial},{_canonical(outcome)},'
-        f"{_number(duration)},{_canonical(previous_hash)}]"
+        f"{_number(duration)},{line}{_canonical(previous_hash)}]"
     )
-    return hashlib.sha256(line.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 _canonical: Final = json.JSONEncoder(separators=(",", ":")).encode

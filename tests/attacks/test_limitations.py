@@ -136,6 +136,38 @@ def test_control_of_a_program_that_was_stopped() -> None:
     assert result.stats.peak_memory > 0
 
 
+FALSE_LINE: Final = """
+import sys
+
+class Code:
+    co_filename = "<program>"
+
+class Frame:
+    f_code, f_lineno = Code, 1000
+
+sys._getframe = lambda _: Frame
+note()
+"""
+
+
+def line_of_a_call(program: str) -> int | None:
+    @tool
+    def note() -> None:
+        return None
+
+    (record,) = run(program, tools=[note]).audit
+    return record.line
+
+
+@limitation("the line of a call is what the program's process says")
+def test_a_program_cannot_say_another_line() -> None:
+    assert line_of_a_call(FALSE_LINE) == 11
+
+
+def test_control_of_a_program_that_says_nothing_false() -> None:
+    assert line_of_a_call(FALSE_LINE.replace("sys._getframe =", "unused =")) == 11
+
+
 # --- what guests share ------------------------------------------------------------------------
 
 

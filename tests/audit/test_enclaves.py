@@ -15,6 +15,7 @@ from doublevm.audit import (
     CallableSink,
     Ended,
     JsonlSink,
+    Program,
     SqliteSink,
     read_trail,
     verify,
@@ -67,6 +68,8 @@ except PermissionError:
         assert (here.number, here.run, here.timestamp) == (there.number, there.run, there.time)
         assert here.verdict == there.verdict
         assert here.duration == there.duration
+        assert here.line == there.line
+    assert [each.line for each in stored] == [3, 3, 5, 9]
     assert verify(enclave.history) is None
     found = verify_trail(sink.path)
     assert found.ok, found.faults
@@ -199,7 +202,7 @@ def test_one_of_several_suffices_to_deny(open_enclave: Opens) -> None:
     sinks = [CallableSink(kept.append), Fails(required=True)]
     result = open_enclave(tools=[write], audit=sinks).run("write('x')")
     assert result.stats.denied == 1
-    assert len(kept) == 1, "and the others still learn of it"
+    assert [type(entry) for entry in kept] == [Program, Attempt], "and the others learn of it"
 
 
 def test_async_functions_are_awaited(open_enclave: Opens) -> None:
@@ -216,8 +219,8 @@ def test_async_functions_are_awaited(open_enclave: Opens) -> None:
 
     enclave = open_enclave(tools=[look], audit=CallableSink(keep, required=True))
     enclave.run("look()\nlook()")
-    assert [type(entry) for entry in kept] == [Attempt, Ended, Attempt, Ended]
-    assert ran == [1, 3]
+    assert [type(entry) for entry in kept] == [Program, Attempt, Ended, Attempt, Ended]
+    assert ran == [2, 4]
 
 
 def test_an_async_sink_is_awaited_in_the_callers_loop() -> None:
@@ -232,7 +235,7 @@ def test_an_async_sink_is_awaited_in_the_callers_loop() -> None:
         return asyncio.get_running_loop()
 
     loop = asyncio.run(main())
-    assert loops == [loop, loop]
+    assert loops == [loop, loop, loop]
 
 
 def test_a_sink_that_waits_does_not_stop_the_loop() -> None:

@@ -140,7 +140,7 @@ def test_an_enclave_does_not_wait_for_one_that_drops() -> None:
     assert slow.entries == []
     slow.go_on.set()
     sink.close()
-    assert len(slow.entries) == 2
+    assert len(slow.entries) == 3
 
 
 def test_required_and_dropping_is_a_contradiction(kind: str, tmp_path: Path) -> None:
@@ -153,6 +153,7 @@ def test_required_and_dropping_is_a_contradiction(kind: str, tmp_path: Path) -> 
     ("options", "message"),
     [
         ({"on_full": "wait"}, "on_full must be 'block' or 'drop_and_count', not 'wait'"),
+        ({"programs": "yes"}, "programs must be True or False, not 'yes'"),
         ({"required": 1}, "required must be True or False, not 1"),
         ({"capacity": 0}, "capacity must be a whole number of at least 1, not 0"),
     ],

@@ -65,6 +65,7 @@ def test_a_span_has_the_attributes_of_the_conventions(spans: Spans) -> None:
         "doublevm.run": 1,
         "doublevm.number": 7,
         "doublevm.verdict": "allow",
+        "code.line.number": 3,
     }
     assert events(span) == [
         ("doublevm.operation.allowed", {}),

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doublevm import ConfigError
-from doublevm.audit import GENESIS, HmacKey, JsonlSink, SqliteSink, verify_trail
+from doublevm.audit import GENESIS, HmacKey, JsonlSink, SqliteSink, read_trail, verify_trail
 from doublevm.host.sinks.chain import Head, chained, decode_link
 from doublevm.host.sinks.entries import decode_entry
 from doublevm.verdict import Deny
-from tests.audit.making import KINDS, attempt, ended
+from tests.audit.making import KINDS, attempt, ended, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,12 +31,13 @@ Rows = list[dict[str, Any]]
 
 
 def write(kind: str, folder: Path, count: int, **options: Any) -> Path:
-    options = {"checkpoint_every": 4, "signer": KEY, **options}
+    options = {"checkpoint_every": 4, "signer": KEY, "programs": True, **options}
     sink: JsonlSink | SqliteSink = KINDS[kind](folder / f"trail.{kind}", **options)
     with sink:
         for number in range(1, count + 1):
             verdict = Deny("names", "unregistered", "why") if number % 3 == 0 else "allow"
-            sink.write([attempt(number, verdict=verdict)])
+            first = [program()] if number == 1 else []
+            sink.write([*first, attempt(number, verdict=verdict)])
             if verdict == "allow":
                 sink.write([ended(number)])
     return sink.path
@@ -252,7 +253,7 @@ def test_the_end_of_another_trail_does_not_fit(kind: str, count: int) -> None:
 @both_kinds
 def test_a_trail_that_was_written_anew_has_no_signature(kind: str) -> None:
     with trail(kind, 5) as (path, rows):
-        rows[1]["entry"]["operation"] = "harmless"
+        rows[2]["entry"]["operation"] = "harmless"
         put(path, chained_anew(rows, Head()))
         found = verify_trail(path, verifier=KEY)
         assert kinds_of(found) == {"signature"}
@@ -331,18 +332,32 @@ def test_faults_are_told_up_to_a_hundred(tmp_path: Path) -> None:
     assert len(verify_trail(path).faults) == 100
 
 
-PINNED = "4496ca10bc0443b4adb8be2cdbdcb353e89b6ce3ebde808c104e1e184dacd5a6"
+PINNED = "82ab3f03429db1bdf9c727d86f1965c258502bfa38a01c3babff0863580a10a9"
+BEFORE_LINES = "4496ca10bc0443b4adb8be2cdbdcb353e89b6ce3ebde808c104e1e184dacd5a6"
 
 
 def test_the_form_of_a_link_is_pinned() -> None:
     """A change here makes every trail that users have kept unverifiable."""
     (link,) = chained(Head(), [attempt(verdict=Deny("names", "blocked", "why"))])
     assert link.line == (
-        b'{"entry":{"arguments":{"n":1},"enclave":"eeeeeeeeeeeeeeee","kind":"attempt","number":1,'
-        b'"operation":"users:list","run":1,"time":1001.0,"verdict":{"barrier":"names",'
+        b'{"entry":{"arguments":{"n":1},"enclave":"eeeeeeeeeeeeeeee","kind":"attempt","line":3,'
+        b'"number":1,"operation":"users:list","run":1,"time":1001.0,"verdict":{"barrier":"names",'
         b'"reason":"why","rule":"blocked"}},"hash":"%b","previous":"%b","seq":1}'
         % (link.hash.encode(), GENESIS.encode())
     )
     assert link.hash == PINNED
     assert decode_link(link.line) == link
     assert link.expected_hash == link.hash
+
+
+def test_a_link_of_before_there_were_lines_is_read_and_verified(tmp_path: Path) -> None:
+    path = tmp_path / "trail.jsonl"
+    path.write_bytes(
+        b'{"entry":{"arguments":{"n":1},"enclave":"eeeeeeeeeeeeeeee","kind":"attempt","number":1,'
+        b'"operation":"users:list","run":1,"time":1001.0,"verdict":{"barrier":"names",'
+        b'"reason":"why","rule":"blocked"}},"hash":"%b","previous":"%b","seq":1}\n'
+        % (BEFORE_LINES.encode(), GENESIS.encode())
+    )
+    assert verify_trail(path).ok
+    (stored,) = read_trail(path).operations()
+    assert (stored.operation, stored.line) == ("users:list", None)

@@ -43,7 +43,7 @@ def test_runs_are_kept_and_verified(tmp_path: Path, name: str) -> None:
     done = doublevm("audit", "verify", trail)
     assert done.returncode == 0
     assert done.stdout.startswith(
-        "The trail is as it was written.\n8 entries, 2 operations, 2 checkpoints;"
+        "The trail is as it was written.\n10 entries, 2 operations, 2 checkpoints;"
     )
 
 

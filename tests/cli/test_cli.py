@@ -63,10 +63,10 @@ def test_tools_and_operations(tools: str) -> None:
     assert done.returncode == 1
     assert "── OPERATION_DENIED" in done.stdout
     rows = done.stdout.partition("── operations \n")[2].splitlines()
-    assert [row.split()[:2] for row in rows[1:4]] == [
-        ["1", "users:list"],
-        ["2", "double"],
-        ["3", "gone"],
+    assert [row.split()[:3] for row in rows[1:4]] == [
+        ["1", "1", "users:list"],
+        ["2", "1", "double"],
+        ["3", "2", "gone"],
     ]
     assert "denied [names/unregistered]" in rows[3]
 
@@ -81,6 +81,7 @@ def test_json_is_one_object_for_scripts(tools: str) -> None:
     assert report["stats"]["engine"] == "monty"
     assert report["operations"][0]["operation"] == "double"
     assert report["operations"][0]["outcome"] == "returned"
+    assert report["operations"][0]["line"] == 2
     assert report["confinement"].keys() == {"rung", "missing"}
     assert report["confinement"]["rung"] in {"minimal", "reduced", "full", "full+"}
 

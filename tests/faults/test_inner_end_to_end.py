@@ -44,8 +44,8 @@ process.be_parent_vm(read_fd, write_fd, Confinement(left_out), ((), ()))
 """
 
 
-def attempt(operation: str, **kwargs: Any) -> i.Attempt:
-    return i.Attempt(1, operation, encode([]), encode(kwargs), concurrent=False)
+def attempt(operation: str, line: int = 0, **kwargs: Any) -> i.Attempt:
+    return i.Attempt(1, operation, encode([]), encode(kwargs), concurrent=False, line=line)
 
 
 def host(monkeypatch: pytest.MonkeyPatch, driver: Driver, *steps: str, **options: Any) -> Any:
@@ -147,3 +147,29 @@ def test_operations_are_judged_whoever_asks(
     assert called == [1, 2]
     addresses = [getattr(record.verdict, "address", "") for record in result.audit]
     assert addresses == ["", "arguments/type", "arguments/binding", "names/unregistered", ""]
+
+
+@both_drivers
+def test_a_line_is_what_the_inner_vm_says_and_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch, driver: Driver
+) -> None:
+    """The program has one line; a guest that has broken out of its interpreter may say another."""
+    steps = [PREPARED, "read"]
+    for line in (0, 1, 2**31):
+        steps += [write(attempt("tool", line)), "read", write(attempt("other", line)), "read"]
+    steps += [write(i.Finished(encode("end"), USAGE))]
+
+    def tool() -> None:
+        return None
+
+    result = host(monkeypatch, driver, *steps, tools=[tool])
+    assert result.unwrap() == "end"
+    found = [(record.verdict.allowed, record.line) for record in result.audit]
+    assert found == [(allowed, line or None) for line in (0, 1, 2**31) for allowed in (True, False)]
+
+
+@both_drivers
+def test_a_line_that_is_none_ends_the_run(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        host(monkeypatch, driver, PREPARED, "read", write(attempt("tool", -1)))
+    assert (caught.value.vm, caught.value.frame) == ("inner", "bytes")

@@ -151,6 +151,27 @@ def test_values_that_are_none(frame: Any) -> None:
     assert caught.value.frame == type(frame).__name__.lower()
 
 
+@pytest.mark.parametrize("line", [-1, 2**31 + 1, 2**64 - 1, 1.0, "1", None, [1], b"1", True])
+def test_lines_that_are_none(line: Any) -> None:
+    lie = i.Attempt(1, "tool", encode([]), encode({}), False, "", line)
+    with (
+        engine(*UP_TO["running"], write(lie)) as made,
+        pytest.raises(EngineProtocolError) as caught,
+    ):
+        drive(made)
+    assert caught.value.frame == "bytes"
+
+
+@pytest.mark.parametrize("line", [0, 1, 2**31])
+def test_any_line_is_passed_on(line: int) -> None:
+    claim = i.Attempt(1, "tool", encode([]), encode({}), concurrent=False, line=line)
+    with engine(*UP_TO["running"], write(claim)) as made:
+        made.prepare(2**26, 5.0, keep=False)
+        step = made.start(PROGRAM, lambda _stream, _text: None)
+        assert isinstance(step, Call)
+        assert step.line == line
+
+
 @pytest.mark.parametrize("seconds", [float("nan"), float("-inf"), -1.0, 1e308, None])
 def test_any_number_of_seconds_is_passed_on(seconds: float | None) -> None:
     with engine(*UP_TO["running"], write(i.Wait(seconds))) as made:

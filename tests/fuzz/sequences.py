@@ -72,7 +72,15 @@ def _said(random: Random, number: int) -> bytes:
         operation = random.choice(("__class__", "", "a" * 5000, "é", "no:such", "x\0", "tool.a b"))
     problem = "p" * random.choice((1, 5000)) if random.random() < 0.05 else ""
     encoded = arguments(random, args, kwargs)
-    return encode_frame(i.Attempt(number, operation, *encoded, random.random() < 0.3, problem))
+    concurrent = random.random() < 0.3
+    return encode_frame(i.Attempt(number, operation, *encoded, concurrent, problem, _line(random)))
+
+
+def _line(random: Random) -> Any:
+    """Return a line; now and then what none is, which a hostile VM's encoder writes as gladly."""
+    if random.random() < 0.95:
+        return random.choice((0, 1, 3, 2**31))
+    return random.choice((-1, 2**31 + 1, 2**64 - 1, 1.0, None, "1", [1]))
 
 
 def _said_at_the_end(random: Random) -> bytes:
@@ -121,8 +129,10 @@ def _told(random: Random, run: int, number: int) -> bytes:
         args = payload(random)
     if kind == 1:
         reason = random.choice(("no", "", "x" * 5000, "\0"))
-        return encode_frame(f.Denied(run, number, operation, args, "names", "grammar", reason))
-    return encode_frame(f.Call(run, number, operation, args, random.random() < 0.3))
+        where = ("names", "grammar", reason, _line(random))
+        return encode_frame(f.Denied(run, number, operation, args, *where))
+    concurrent = random.random() < 0.3
+    return encode_frame(f.Call(run, number, operation, args, concurrent, _line(random)))
 
 
 def _told_at_the_end(random: Random, run: int) -> bytes:

@@ -196,6 +196,7 @@ def _look_at_result(result: RunResult) -> None:
     assert len(result.audit) == stats.tool_calls + stats.denied
     assert len(result.stdout) + len(result.stderr) <= OUTPUT_PER_RUN
     assert all(record.hash for record in result.audit)
+    assert all(record.line is None or 0 < record.line <= 2**31 for record in result.audit)
     if result.error is not None:
         assert result.value is None
         assert isinstance(result.error.message, str)

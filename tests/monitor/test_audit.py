@@ -31,6 +31,7 @@ TEXT = st.sampled_from(("", "a:b", "\ud800"))
 VERDICTS = st.one_of(st.just(Allow()), st.builds(Deny, TEXT, TEXT, TEXT))
 ARGUMENTS = st.sampled_from(({}, {"n": 1}, {"n": 1.0}, {"n": {2, 3}}, {"a": [b"x"], "b": None}))
 OUTCOMES = st.sampled_from(("returned", "raised", "denied", "abandoned"))
+LINES = st.sampled_from((None, 1, 2))
 TIMES = st.sampled_from((0.0, 0.5, 1.7e9))
 
 
@@ -57,6 +58,7 @@ def chains(least: int = 1) -> st.SearchStrategy[list[AuditRecord]]:
         verdict=VERDICTS,
         outcome=OUTCOMES,
         duration=TIMES,
+        line=LINES,
     )
     numbered = st.lists(made, min_size=least, max_size=4).map(
         lambda records: [replace(each, number=i + 1) for i, each in enumerate(records)]
@@ -73,6 +75,7 @@ CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "verdict": VERDICTS,
     "outcome": st.sampled_from(("pending", "returned", "raised", "denied", "abandoned")),
     "duration": TIMES,
+    "line": LINES,
     "previous_hash": st.sampled_from((GENESIS, "", "f" * 64)),
     "hash": st.sampled_from((GENESIS, "", "f" * 64)),
 }
@@ -243,6 +246,7 @@ def test_a_line_of_json() -> None:
         "verdict": {"barrier": "names", "rule": "blocked", "reason": "why"},
         "outcome": "denied",
         "duration": 0.5,
+        "line": None,
         "previous_hash": GENESIS,
         "hash": denied.hash,
     }
@@ -250,7 +254,7 @@ def test_a_line_of_json() -> None:
 
 
 def line_of(**changes: Any) -> Any:
-    return json.loads(record(**changes).sealed(GENESIS).to_json())
+    return json.loads(record(**{"line": 3, **changes}).sealed(GENESIS).to_json())
 
 
 TAMPERED: dict[str, Any] = {
@@ -262,6 +266,7 @@ TAMPERED: dict[str, Any] = {
     "verdict": [{"barrier": "names", "rule": "blocked", "reason": ""}],
     "outcome": ["raised", "pending"],
     "duration": [0.25],
+    "line": [4, None],
     "previous_hash": ["f" * 64],
     "hash": ["f" * 64, ""],
 }
@@ -272,6 +277,18 @@ def test_a_line_that_was_changed_is_found(field: str) -> None:
     for value in TAMPERED[field]:
         changed = AuditRecord.from_json(json.dumps({**line_of(), field: value}))
         assert verify([changed], first=1) is not None
+
+
+def test_a_line_that_was_taken_away_is_found() -> None:
+    without = {name: value for name, value in line_of().items() if name != "line"}
+    changed = AuditRecord.from_json(json.dumps(without))
+    assert verify([changed], first=1) == ChainFault(1, "it was changed")
+
+
+def test_records_of_before_there_were_lines_are_read_and_verified() -> None:
+    old = line_of(line=None)
+    del old["line"]
+    assert verify([AuditRecord.from_json(json.dumps(old))], first=1) is None
 
 
 NO_RECORDS: list[Any] = [
@@ -291,6 +308,8 @@ NO_RECORDS: list[Any] = [
     {**line_of(), "verdict": "deny"},
     {**line_of(), "verdict": {"barrier": "names"}},
     {**line_of(), "outcome": "won"},
+    {**line_of(), "line": "3"},
+    {**line_of(), "line": 3.5},
 ]
 
 
@@ -348,6 +367,7 @@ def test_the_hash_is_the_same_in_every_process() -> None:
 PINNED = (
     "a328005390344cf4aad8a309f9b8bc75c934de9d726f6052f439bb12c0e5c40d",
     "fe6cdf09f63dd8decef6e0151f7a02af9feb591c331cf19021744c3d567c4246",
+    "61228dca990de64729148c942b643e8f0111a0b5b2d5663453253baf1c3fcb09",
 )
 
 
@@ -356,12 +376,13 @@ def test_the_hash_is_pinned() -> None:
     assert digest(record(previous_hash=GENESIS)) == PINNED[0]
     denied = record(verdict=Deny("names", "blocked", "why"), outcome="denied", arguments={"é": {1}})
     assert digest(denied) == PINNED[1]
+    assert digest(record(line=3, previous_hash=GENESIS)) == PINNED[2]
 
 
 def test_its_repr_says_the_most_of_it() -> None:
     assert repr(record(7)) == (
         "AuditRecord(number=7, run=1, operation='users:list', arguments={'n': 1}, "
-        "verdict=Allow(), outcome='returned', duration=0.5)"
+        "verdict=Allow(), outcome='returned', duration=0.5, line=None)"
     )
 
 
@@ -370,14 +391,14 @@ def test_no_argument_breaks_its_repr(value: Any) -> None:
     assert len(repr(record(arguments={"value": value}))) < 1000
 
 
-@given(number=NUMBERS, timestamp=NUMBERS, duration=NUMBERS, operation=st.text(), verdict=VERDICTS)
+@given(NUMBERS, NUMBERS, NUMBERS, st.text(), VERDICTS, st.none() | NUMBERS)
 def test_the_hash_is_that_of_canonical_json(
-    number: int, timestamp: float, duration: float, operation: str, verdict: Any
+    number: int, timestamp: float, duration: float, operation: str, verdict: Any, line: int | None
 ) -> None:
-    one = AuditRecord(
-        number, 7, timestamp, operation, {"n": 1}, verdict, "raised", duration, previous_hash="é"
-    )
+    arguments, last = {"n": 1}, (duration, line, "é")
+    one = AuditRecord(number, 7, timestamp, operation, arguments, verdict, "raised", *last)
     denial = [verdict.barrier, verdict.rule, verdict.reason] if verdict != Allow() else None
     fields = [number, 7, timestamp, operation, encode({"n": 1}).hex(), denial, "raised", duration]
-    line = json.dumps([*fields, "é"], separators=(",", ":"))
-    assert digest(one) == hashlib.sha256(line.encode()).hexdigest()
+    fields += [] if line is None else [line]
+    text = json.dumps([*fields, "é"], separators=(",", ":"))
+    assert digest(one) == hashlib.sha256(text.encode()).hexdigest()

@@ -95,8 +95,8 @@ class Renderer:
             self._console.print(Text("none"))
             return
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for name in ("", "operation", "arguments", "outcome", "ms"):
-            table.add_column(name, justify="right" if name in ("", "ms") else "left")
+        for name in ("", "line", "operation", "arguments", "outcome", "ms"):
+            table.add_column(name, justify="right" if name in ("", "line", "ms") else "left")
         for record in operations:
             table.add_row(*_row(record))
         self._console.print(table)
@@ -133,6 +133,7 @@ def _row(record: AuditRecord) -> tuple[Text, ...]:
     style = "red" if denied else {"returned": "green"}.get(record.outcome, "yellow")
     return (
         Text(str(record.number), style="dim"),
+        Text("" if record.line is None else str(record.line), style="dim"),
         Text(visible(record.operation)),
         Text(visible(_arguments(record))),
         Text(visible(outcome), style=style),

@@ -69,6 +69,7 @@ def _operation(record: AuditRecord) -> dict[str, Any]:
         "reason": verdict.reason if isinstance(verdict, Deny) else None,
         "outcome": record.outcome,
         "duration": record.duration,
+        "line": record.line,
     }
 
 

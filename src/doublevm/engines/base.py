@@ -70,6 +70,8 @@ class Call:
     concurrent: bool
     problem: str = ""
     """Why the arguments cannot cross, if they cannot; they are then empty."""
+    line: int = 0
+    """The program's line that calls; 0 if it is not known. A claim, which decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ class CPythonEngine:
                     raise CodecError("arguments are a list and a dict")
                 if not all(isinstance(key, str) for key in kwargs):
                     raise CodecError("the names of arguments are text")
-                return Call(call, operation, args, kwargs, concurrent, frame.problem)
+                return Call(call, operation, args, kwargs, concurrent, frame.problem, frame.line)
             case i.Wait(seconds=seconds):
                 return Wait(seconds)
             case i.Finished(value=value, usage=usage):

@@ -150,6 +150,7 @@ class MontyEngine:
         )
         self._session = session.__enter__()
         self._awaited: dict[str, frozenset[int]] = {}
+        self._feed = ""
 
     def rest(self) -> None:
         """Do nothing: a session is checked out in no time."""
@@ -165,8 +166,9 @@ class MontyEngine:
         # Monty numbers the feeds of a session, but for empty ones; a function may be called from a
         # later one.
         source = program.source or "\n"
-        feed = f"<python-input-{len(self._awaited)}>"
-        self._awaited[feed] = _byte_offsets(program.source, awaited_calls(program.tree))
+        self._feed = f"<python-input-{len(self._awaited)}>"
+        self._source = source.encode()
+        self._awaited[self._feed] = _byte_offsets(self._source, awaited_calls(program.tree))
         session, inputs = self._session, decode(program.inputs, uuid=self._tools.wrap_uuid)
         return self._steps(lambda: session.feed_start(source, inputs=inputs, print_callback=emit))
 
@@ -285,7 +287,9 @@ class MontyEngine:
             return None, lambda: snapshot.resume(wrong)
         place = snapshot.position
         concurrent = place.start in self._awaited.get(place.filename, ())
-        return Call(snapshot.call_id, operation, args, kwargs, concurrent), _never
+        # Of what an earlier program of the session, or a string, has called there is no line here.
+        line = _line(self._source, place.start) if place.filename == self._feed else 0
+        return Call(snapshot.call_id, operation, args, kwargs, concurrent, line=line), _never
 
     def _os_call(self, snapshot: Any) -> Any:
         """Answer what the guest asks of its system: sleeping is all there is."""
@@ -341,12 +345,18 @@ def _never() -> NoReturn:
     raise AssertionError("a step was answered by nobody")
 
 
-def _byte_offsets(source: str, places: frozenset[tuple[int, int]]) -> frozenset[int]:
+def _line(source: bytes, offset: int) -> int:
+    """Return the line that an offset is in: Python's lines end with LF, CR or both."""
+    ends = source.count(b"\n", 0, offset) + source.count(b"\r", 0, offset)
+    return ends - source.count(b"\r\n", 0, offset) + 1
+
+
+def _byte_offsets(source: bytes, places: frozenset[tuple[int, int]]) -> frozenset[int]:
     """Turn places into the offsets that monty names positions by."""
     if not places:
         return frozenset()
     starts = [0]
-    for line in source.encode().splitlines(keepends=True):
+    for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     return frozenset(starts[line - 1] + column for line, column in places)
 

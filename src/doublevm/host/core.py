@@ -181,6 +181,7 @@ class EnclaveCore:
             gate=self._gate,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
             kept_as=None if self.recorder is None else self.recorder.enclave,
+            level=config.level.name,
         )
 
     def host_check(self, program: str, inputs: dict[str, Any] | None) -> HostCheck:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from doublevm.host.handlers import Invocation
-    from doublevm.host.sinks.entries import Attempt, Ended
+    from doublevm.host.sinks.entries import Attempt, Ended, Program
     from doublevm.wire import frames as f
 
 
@@ -82,7 +82,7 @@ class Escaped:
 class Keep:
     """Write to the sinks, durably."""
 
-    entries: tuple[Attempt | Ended, ...]
+    entries: tuple[Program | Attempt | Ended, ...]
 
 
 Effect = Send | Next | Clock | Consult | Keep | Invoke

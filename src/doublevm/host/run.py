@@ -13,8 +13,8 @@ from doublevm.guard.findings import at_place, lines_of
 from doublevm.host.effects import Clock, Consult, Escaped, Finished, Invoke, Keep, Next, Send
 from doublevm.host.gating import Gating
 from doublevm.host.guarding import findings_of
+from doublevm.host.keeping import Keeping
 from doublevm.host.scoring import NOT_ASKED
-from doublevm.host.sinks.entries import attempt_of, outcome_of
 from doublevm.result import RunResult, RunStats
 from doublevm.verdict import Allow, Deny, Verdict
 from doublevm.wire import frames as f
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from doublevm.host.holding import Fault
     from doublevm.host.meter import Meter
     from doublevm.host.scoring import Gate
-    from doublevm.host.sinks.entries import Attempt, Ended
+    from doublevm.host.sinks.entries import Ended
     from doublevm.host.trail import Trail
     from doublevm.wire import guard_frames as g
 
@@ -54,6 +54,7 @@ class HostRun:
         meter: Meter | None = None,
         gate: Gate | None = None,
         kept_as: str | None = None,
+        level: str = "",
     ) -> None:
         """Prepare to send ``frame``.
 
@@ -62,16 +63,18 @@ class HostRun:
         ``confinement`` says what confines the pair: it is asked at the end, when there is one.
         ``number`` is the run's in its trail, where the frame's is another: two conversations that
         share a pair must not answer each other. ``meter`` notices a flood of frames. ``gate``
-        scores the program. ``kept_as`` is what stored trails call the enclave; None if there are
-        none.
+        scores the program. ``kept_as`` is what stored trails call the enclave, None if there are
+        none, and ``level`` the security level that they name.
         """
         self._frame, self._handlers, self._trail = frame, handlers, trail
         self._buffer, self._now, self._clock, self._on_output = buffer, now, clock, on_output
         self._confinement, self._meter = confinement, meter
-        self._kept_as = kept_as
         self._begun: set[int] = set()
         """Places of operations that stored trails have the attempt of, and not the outcome."""
         self._number = frame.run if number is None else number
+        self._keeping: Keeping | None = None
+        if kept_as is not None:
+            self._keeping = Keeping(kept_as, level, frame, self._number, trail, now)
         self._first = len(trail)
         self._places: dict[int, int] = {}
         self._attempts = [0, 0]
@@ -125,6 +128,8 @@ class HostRun:
                 case f.Started(engine=engine):
                     self._gating.check_start()
                     self._engine, self._started = engine, self._clock()
+                    if self._keeping is not None:
+                        self._keeping.engine = engine
                     yield Clock(self._frame.limits.timeout + self._buffer)
                 case f.Call() | f.Denied() | f.Output() as heard:
                     if self._meter is not None and self._meter.exceeded():
@@ -149,7 +154,7 @@ class HostRun:
         """End the run; return what stored trails are still to be told of its operations."""
         self._trail.seal(self._number)
         places, self._begun = sorted(self._begun), set()
-        return tuple(self._outcome(place) for place in places)
+        return tuple(self._keeping.outcome(place) for place in places) if self._keeping else ()
 
     def _heard(self, frame: f.Call | f.Denied | f.Output) -> Generator[Effect, Any, None]:
         match frame:
@@ -196,8 +201,8 @@ class HostRun:
 
     def _keep_score(self) -> Generator[Effect, Any, None]:
         """Write a score before the program that it is of begins."""
-        if self._kept_as is not None and self._gating.score is not None:
-            yield Keep((self._attempt(self._first), self._outcome(self._first)))
+        if self._keeping is not None and self._gating.score is not None:
+            yield from self._keeping.score(self._first, blocked=self._gating.is_blocked)
 
     # --- operations ---------------------------------------------------------------------------
 
@@ -206,7 +211,9 @@ class HostRun:
         # What the parent lets through is checked once more: it may have been taken over.
         invocation = self._handlers.invocation(self._frame.run, call, args)
         place = self._record(call, Allow())
-        if self._kept_as is not None and (yield from self._keep_allowed(place, call)):
+        if self._keeping is not None and (
+            yield from self._keep_allowed(self._keeping, place, call)
+        ):
             return
         finished = yield Invoke(call.call, invocation, call.concurrent)
         if finished is not None:
@@ -227,14 +234,16 @@ class HostRun:
         place = self._places[finished.call]
         self._trail.ended(place, outcome, finished.duration)
         yield Send(finished.answer)
-        if place in self._begun:
+        if self._keeping is not None and place in self._begun:
             # After the answer, so that the guest need not wait for it.
-            yield Keep((self._outcome(place),))
+            yield Keep((self._keeping.outcome(place),))
             self._begun.discard(place)
 
-    def _keep_allowed(self, place: int, call: f.Call) -> Generator[Effect, Any, bool]:
+    def _keep_allowed(
+        self, keeping: Keeping, place: int, call: f.Call
+    ) -> Generator[Effect, Any, bool]:
         """Write an attempt before its handler runs; if that fails, deny it and return True."""
-        denial = yield Keep((self._attempt(place),))
+        denial = yield from keeping.attempt(place)
         if denial is None:
             self._begun.add(place)
             self._trail.check_open(self._number)  # the run may have been given up meanwhile
@@ -244,16 +253,8 @@ class HostRun:
         return True
 
     def _keep_denied(self, place: int) -> Generator[Effect, Any, None]:
-        if self._kept_as is not None:
-            yield Keep((self._attempt(place),))
-
-    def _attempt(self, place: int) -> Attempt:
-        assert self._kept_as is not None
-        return attempt_of(self._kept_as, self._trail.at(place))
-
-    def _outcome(self, place: int) -> Ended:
-        assert self._kept_as is not None
-        return outcome_of(self._kept_as, self._trail.at(place), self._now())
+        if self._keeping is not None:
+            yield from self._keeping.attempt(place)
 
     def _record(self, frame: f.Call | f.Denied, verdict: Verdict) -> int:
         arguments = _decode(frame.args, f.frame_name(frame))
@@ -263,8 +264,8 @@ class HostRun:
         if frame.call in self._places:
             raise ProtocolError("parent", f.frame_name(frame), f"a second call {frame.call}")
         self._count(frame)
-        now = self._now()
-        place = self._trail.add(self._number, now, frame.operation, arguments, verdict, encoded)
+        what = (frame.operation, arguments, verdict, encoded, frame.line or None)
+        place = self._trail.add(self._number, self._now(), *what)
         self._places[frame.call] = place
         return place
 

@@ -23,7 +23,16 @@ class RunEndedError(Exception):
 class Open:
     """An attempt of the run under way: what becomes of it is not known, or not sealed."""
 
-    __slots__ = ("arguments", "duration", "encoded", "operation", "outcome", "timestamp", "verdict")
+    __slots__ = (
+        "arguments",
+        "duration",
+        "encoded",
+        "line",
+        "operation",
+        "outcome",
+        "timestamp",
+        "verdict",
+    )
 
     def __init__(
         self,
@@ -32,16 +41,17 @@ class Open:
         arguments: Mapping[str, Any],
         verdict: Verdict,
         encoded: bytes,
+        line: int | None,
     ) -> None:
         self.timestamp, self.operation, self.arguments = timestamp, operation, arguments
-        self.verdict, self.encoded = verdict, encoded
+        self.verdict, self.encoded, self.line = verdict, encoded, line
         self.outcome: Outcome = "pending" if isinstance(verdict, Allow) else "denied"
         self.duration = 0.0
 
     def record(self, number: int, run: int) -> AuditRecord:
         """Return it as it is now."""
         fields = (self.timestamp, self.operation, self.arguments, self.verdict)
-        return AuditRecord(number, run, *fields, self.outcome, self.duration)
+        return AuditRecord(number, run, *fields, self.outcome, self.duration, self.line)
 
     def sealed(self, number: int, run: int, previous_hash: str) -> AuditRecord:
         """Return it for good."""
@@ -96,13 +106,14 @@ class Trail:
         arguments: Mapping[str, Any],
         verdict: Verdict,
         encoded: bytes,
+        line: int | None = None,
     ) -> int:
         """Record an attempt; return its place. ``encoded`` is the encoding of ``arguments``.
 
         Raises:
             RunEndedError: the run has ended.
         """
-        entry = Open(timestamp, operation, arguments, verdict, encoded)
+        entry = Open(timestamp, operation, arguments, verdict, encoded, line)
         with self._lock:
             if run <= self._ended_run:
                 raise RunEndedError

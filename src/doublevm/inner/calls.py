@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from typing import TYPE_CHECKING, Any
 
 from doublevm.guest_names import CALL_TOOL, guest_path, spread_call_tool
@@ -11,7 +12,7 @@ from doublevm.wire.inner_frames import Attempt, Error, Later, Value
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from doublevm.inner.pipe import ParentPipe
 
@@ -26,25 +27,40 @@ class Caller:
         self._pipe = pipe
         self._before_call = before_call
         self._calls = 0
+        self.filename = ""
+        """That of the run's program, in its frames."""
         self.open: dict[int, asyncio.Future[Any]] = {}
         """Concurrent calls that have no answer yet."""
 
     def call(self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Attempt an operation and wait for its result."""
-        return outcome(self._attempt(operation, args, kwargs, concurrent=False))
+        return outcome(self._attempt(operation, args, kwargs, self.line(), concurrent=False))
 
     async def call_async(
-        self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any], line: int
     ) -> Any:
-        """Attempt an operation; others go on until its result comes."""
+        """Attempt an operation; others go on until its result comes. ``line`` is what called."""
         import asyncio  # noqa: PLC0415 - imported once the guest needs it
 
-        answer = self._attempt(operation, args, kwargs, concurrent=True)
+        answer = self._attempt(operation, args, kwargs, line, concurrent=True)
         if not isinstance(answer, Later):
             return outcome(answer)
         future = asyncio.get_running_loop().create_future()
         self.open[self._calls] = future
         return await future
+
+    def line(self) -> int:
+        """Return the line of the run's program that is being executed; 0 if none is.
+
+        The nearest one: what a library calls back for a program, or a string that it executes,
+        counts as the line that has called the library.
+        """
+        frame = sys._getframe(2)  # noqa: SLF001 - what CPython has for this
+        while frame.f_code.co_filename != self.filename:
+            if frame.f_back is None:
+                return 0
+            frame = frame.f_back
+        return frame.f_lineno or 0
 
     def settle(self, answers: dict[int, Value | Error]) -> None:
         """Hand results to the calls that wait for them."""
@@ -58,7 +74,13 @@ class Caller:
                 future.set_exception(error)
 
     def _attempt(
-        self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, concurrent: bool
+        self,
+        operation: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        line: int,
+        *,
+        concurrent: bool,
     ) -> Any:
         self._before_call()
         self._calls += 1
@@ -68,7 +90,9 @@ class Caller:
             dict_ = encode(kwargs, "arguments")
         except CodecError as error:
             problem, list_, dict_ = str(error), _EMPTY_ARGS, _EMPTY_KWARGS
-        return self._pipe.ask(Attempt(self._calls, operation, list_, dict_, concurrent, problem))
+        return self._pipe.ask(
+            Attempt(self._calls, operation, list_, dict_, concurrent, problem, line)
+        )
 
 
 def outcome(answer: Value | Error) -> Any:
@@ -93,9 +117,15 @@ class GuestTool:
         """Attempt the operation and return its result."""
         return self._caller.call(*self._read(args, kwargs))
 
-    async def awaited(self, *args: Any, **kwargs: Any) -> Any:
-        """Attempt the operation concurrently."""
-        return await self._caller.call_async(*self._read(args, kwargs))
+    def awaited(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        """Return a coroutine that attempts the operation concurrently.
+
+        The line is that of now: when a task attempts it, no frame of the program need be there.
+        """
+        return self._awaited(args, kwargs, self._caller.line())
+
+    async def _awaited(self, args: tuple[Any, ...], kwargs: dict[str, Any], line: int) -> Any:
+        return await self._caller.call_async(*self._read(args, kwargs), line)
 
     def _read(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -142,5 +172,5 @@ def guest_tools(caller: Caller, operations: Iterable[str]) -> dict[str, Any]:
 
 
 def awaitable_form(function: Any) -> Any:
-    """Return the coroutine function of a tool, and anything else as it is."""
+    """Return what gives a tool's coroutines, and anything else as it is."""
     return function.awaited if isinstance(function, GuestTool) else function

@@ -52,6 +52,7 @@ class Guest:
         """Run one program and say how it ended."""
         filename = FILENAME if not self._sources else f"<program {len(self._sources) + 1}>"
         self._sources[filename] = start.source.splitlines()
+        self._caller.filename = filename
         names = vars(self._main)
         try:
             most = start.max_iterations

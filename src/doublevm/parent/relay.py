@@ -69,10 +69,12 @@ class Relay:
         self._calls += 1
         attempt, verdict = self._judge(call)
         if isinstance(verdict, Deny):
-            return self._deny(call.operation, attempt.args, verdict)
-        number = self._calls
-        self._host.send(f.Call(self._run, number, call.operation, attempt.args, call.concurrent))
-        if call.concurrent:
+            return self._deny(call, attempt.args, verdict)
+        number, concurrent = self._calls, call.concurrent
+        self._host.send(
+            f.Call(self._run, number, call.operation, attempt.args, concurrent, call.line)
+        )
+        if concurrent:
             self._open[number] = call.id
             return Later()
         while True:
@@ -86,7 +88,7 @@ class Relay:
         while isinstance(verdict := self._monitor.decide(attempt, self._clock()), Hold):
             if not self._hold(verdict.seconds):
                 denial = self._monitor.give_up(attempt, self._clock())
-                self._report(call.operation[:200], attempt.args, denial)
+                self._report(call, attempt.args, denial)
                 self._time_is_up()
         return attempt, verdict
 
@@ -96,16 +98,15 @@ class Relay:
         time.sleep(max(0.0, min(seconds, left)))
         return seconds < left
 
-    def _report(self, name: str, args: bytes, verdict: Deny) -> None:
-        where = (verdict.barrier, verdict.rule, verdict.reason)
-        self._host.send(f.Denied(self._run, self._calls, name, args, *where))
+    def _report(self, call: Call, args: bytes, verdict: Deny) -> None:
+        name, where = call.operation[:200], (verdict.barrier, verdict.rule, verdict.reason)
+        self._host.send(f.Denied(self._run, self._calls, name, args, *where, call.line))
 
-    def _deny(self, operation: str, args: bytes, verdict: Deny) -> Error:
-        name = operation[:200]
-        self._report(name, args, verdict)
+    def _deny(self, call: Call, args: bytes, verdict: Deny) -> Error:
+        self._report(call, args, verdict)
         # A wrong argument is a mistake to correct, like any wrong call of a function.
         kind = "TypeError" if verdict.barrier == "arguments" else "PermissionError"
-        return self._denial(kind, verdict.message(name), self._calls)
+        return self._denial(kind, verdict.message(call.operation[:200]), self._calls)
 
     def _denial(self, kind: str, message: str, call: int) -> Error:
         self._denied += 1

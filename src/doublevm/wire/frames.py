@@ -208,6 +208,8 @@ class Call(Frame, frozen=True, tag="call"):
     args: bytes
     concurrent: bool
     """Whether the guest goes on before the answer has come."""
+    line: Line = 0
+    """The program's line that called, as the inner VM says; 0 if it is not known."""
 
 
 class Denied(Frame, frozen=True, tag="denied"):
@@ -220,6 +222,8 @@ class Denied(Frame, frozen=True, tag="denied"):
     barrier: Name
     rule: Name
     reason: str
+    line: Line = 0
+    """As in Call."""
 
 
 class Output(Frame, frozen=True, tag="output"):

@@ -65,6 +65,8 @@ class Attempt(Frame, frozen=True, tag="attempt"):
     concurrent: bool
     problem: str = ""
     """Why the arguments cannot cross; args and kwargs are then empty."""
+    line: Line = 0
+    """The program's line that calls; 0 if it is not known."""
 
 
 class Wait(Frame, frozen=True, tag="wait"):

@@ -28,9 +28,15 @@ def add(a: int, b: int = 0) -> int:
 
 
 def call(
-    number: int = 1, operation: str = "add", *, concurrent: bool = False, run: int = 7, **args: Any
+    number: int = 1,
+    operation: str = "add",
+    *,
+    concurrent: bool = False,
+    run: int = 7,
+    line: int = 0,
+    **args: Any,
 ) -> f.Call:
-    return f.Call(run, number, operation, encode(args), concurrent)
+    return f.Call(run, number, operation, encode(args), concurrent, line)
 
 
 def denied(number: int = 1, *, run: int = 7, **args: Any) -> f.Denied:
@@ -75,6 +81,7 @@ class ByHand:
             on_output=on_output,
             gate=gate,
             kept_as=kept_as,
+            level="SECURE",
         )
         self.steps = self.run.steps()
         assert next(self.steps) == effects.Send(frame)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from doublevm import ScoringGate
 from doublevm.host import effects
 from doublevm.host.recorder import UNAVAILABLE
 from doublevm.host.scoring import Gate
-from doublevm.host.sinks.entries import Attempt, Ended
+from doublevm.host.sinks.entries import Attempt, Ended, Program
 from doublevm.host.trail import RunEndedError
-from doublevm.score import Features, Graded
+from doublevm.score import Features, Graded, Signal
 from doublevm.wire import frames as f
 from tests.unit.host.by_hand import ByHand, call, denied, done, raised, returned
+
+SHA256_OF_1 = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+PROGRAM = Program(
+    "e", 7, 1_700_000_000.0, SHA256_OF_1, "cpython", "SECURE", session=False, source="1"
+)
 
 
 def begun(**options: Any) -> ByHand:
@@ -27,10 +33,19 @@ def kept(effect: effects.Effect) -> Any:
     return entry
 
 
+def kept_first(effect: effects.Effect) -> Any:
+    """Return what is kept with the program, of the run's first operation."""
+    assert isinstance(effect, effects.Keep)
+    program, *rest = effect.entries
+    assert program == PROGRAM
+    (entry,) = rest
+    return entry
+
+
 def test_an_attempt_is_kept_before_its_handler_runs_and_its_outcome_after() -> None:
     run = begun()
-    attempt = kept(run.tell(call(a=1)))
-    assert attempt == Attempt("e", 7, 1, 1_700_000_000.0, "add", {"a": 1}, "allow")
+    attempt = kept_first(run.tell(call(a=1, line=3)))
+    assert attempt == Attempt("e", 7, 1, 1_700_000_000.0, "add", {"a": 1}, "allow", 3)
     assert isinstance(run.tell(None), effects.Invoke)
     finished = returned(value=1)
     assert run.tell(finished) == effects.Send(finished.answer)
@@ -51,7 +66,7 @@ def test_an_exception_is_kept_as_that() -> None:
 
 def test_what_cannot_be_kept_is_refused() -> None:
     run = begun()
-    kept(run.tell(call(a=1)))
+    kept_first(run.tell(call(a=1)))
     message = "add denied: it could not be put on record [audit/unavailable]"
     assert run.tell(UNAVAILABLE) == effects.Send(f.Refused(7, 1, message))
     assert run.tell(None) == effects.Next()
@@ -62,8 +77,29 @@ def test_what_cannot_be_kept_is_refused() -> None:
 
 def test_a_denial_is_kept_and_nothing_follows_if_that_fails() -> None:
     run = begun()
-    assert kept(run.tell(denied(a=1))).verdict.address == "names/grammar"
+    assert kept_first(run.tell(denied(a=1))).verdict.address == "names/grammar"
     assert run.tell(UNAVAILABLE) == effects.Next()
+
+
+def test_the_program_is_kept_once_and_with_what_is_kept_first() -> None:
+    run = begun()
+    kept_first(run.tell(denied(1, a=1)))
+    run.tell(UNAVAILABLE)  # neither of the two is kept
+    kept_first(run.tell(call(2, a=1)))
+    run.tell(UNAVAILABLE)
+    run.tell(None)
+    kept_first(run.tell(call(3, a=1)))
+    run.tell(None)
+    run.tell(returned(3))
+    kept(run.tell(None))
+    run.tell(None)
+    assert kept(run.tell(denied(4, a=1))).number == 4
+
+
+def test_a_run_that_attempts_nothing_keeps_nothing() -> None:
+    run = begun()
+    run.end(done())
+    assert run.run.last_words() == ()
 
 
 def test_a_run_that_was_given_up_meanwhile_begins_nothing() -> None:
@@ -116,3 +152,23 @@ def test_a_score_is_kept_before_the_parent_vm_learns_of_it() -> None:
     assert isinstance(outcome, Ended)
     assert (attempt.operation, attempt.verdict, outcome.outcome) == ("", "allow", "scored")
     assert hand.tell(None) == effects.Send(f.Decided(7, allowed=True))
+
+
+def test_the_program_of_a_score_is_kept_if_that_blocks_it() -> None:
+    hand = ByHand(kept_as="e", gate=Gate(ScoringGate(block_threshold=1), None))
+    graded = Graded((Signal("LOOP_TOOL_CALL", 30, 1, 1, "why"),), features=Features((), ()))
+    effect = hand.tell(f.Scored(7, graded))
+    assert isinstance(effect, effects.Keep)
+    program, attempt, outcome = effect.entries
+    assert program == msgspec.structs.replace(PROGRAM, engine=None)
+    assert isinstance(attempt, Attempt)
+    assert isinstance(outcome, Ended)
+    assert (attempt.verdict == "allow", outcome.outcome) == (False, "scored")
+
+
+def test_and_comes_with_its_first_operation_otherwise() -> None:
+    hand = ByHand(kept_as="e", gate=Gate(ScoringGate(), None))
+    hand.tell(f.Scored(7, Graded((), features=Features((), ()))))
+    hand.tell(None)
+    hand.tell(None)
+    assert kept_first(hand.start().tell(call(a=1))).number == 2

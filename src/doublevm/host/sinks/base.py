@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
 from doublevm.errors import ConfigError
 from doublevm.host.sinks.backlog import Backlog
+from doublevm.host.sinks.entries import Program
 from doublevm.host.sinks.redact import Redact
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class BaseSink(ABC):
         on_full: OnFull = "block",
         capacity: int = CAPACITY,
         redact: Redact | None = None,
+        programs: bool = False,
     ) -> None:
         """Check the options.
 
@@ -67,11 +69,13 @@ class BaseSink(ABC):
                 nobody waits; a thread writes, and what it has no room for is dropped and counted.
             capacity: entries that may wait for that thread.
             redact: what is left out of what is kept.
+            programs: whether the sources of programs are kept; else their SHA-256 alone.
 
         Raises:
             ConfigError: one is wrong; the message names it.
         """
         _check_flag("required", required)
+        _check_flag("programs", programs)
         if on_full not in ("block", "drop_and_count"):
             raise ConfigError(f"on_full must be 'block' or 'drop_and_count', not {on_full!r}")
         if on_full == "drop_and_count" and required:
@@ -82,8 +86,14 @@ class BaseSink(ABC):
         check_count("capacity", capacity)
         if redact is not None and not isinstance(redact, Redact):
             raise ConfigError(f"redact must be Redact(...), not {redact!r}")
+        if programs and redact is not None and redact.has_fields:
+            raise ConfigError(
+                "programs=True contradicts redact=Redact(fields=...): a program's source may say "
+                "what a field holds, and has no fields; leave programs out, or name what is secret "
+                "in patterns="
+            )
         self.required = required
-        self._redact = redact
+        self._redact, self._programs = redact, programs
         self._lock, self._lock_of = threading.Lock(), os.getpid()
         self._backlog: Backlog | None = None
         if on_full == "drop_and_count":
@@ -105,6 +115,8 @@ class BaseSink(ABC):
         Raises:
             Exception: they could not be kept.
         """
+        if not self._programs:
+            entries = [e.without_source() if isinstance(e, Program) else e for e in entries]
         if self._redact is not None:
             entries = [self._redact.entry(entry) for entry in entries]
         if self._backlog is not None:

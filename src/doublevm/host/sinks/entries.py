@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from doublevm.guard.findings import lines_of
 from doublevm.verdict import Allow, Deny
 from doublevm.wire.codec import decode, encode
 
@@ -31,6 +32,38 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """Base of all entries."""
 
 
+class Program(Entry, frozen=True, tag="program"):
+    """The program of a run. It comes with the run's first operation, right before it."""
+
+    enclave: str
+    run: int
+    """Those of its operations."""
+    time: float
+    """When it was written."""
+    sha256: str
+    """Of its source in UTF-8, in hexadecimal. Where something was left out of the source, what
+    ``Redact`` has put in its place."""
+    engine: Literal["monty", "cpython"] | None
+    """None: it was blocked for its score, and has not run."""
+    level: str
+    """The security level."""
+    session: bool
+    """Whether it ran in a session: earlier runs of the enclave may have defined what it calls."""
+    source: str | None = None
+    """Its text, where the sink keeps that."""
+
+    def text(self, line: int | None) -> str | None:
+        """Return a line, without its end; None if the source was not kept or has no such line."""
+        if self.source is None or line is None:
+            return None
+        lines = lines_of(self.source)
+        return lines[line - 1] if 0 < line <= len(lines) else None
+
+    def without_source(self) -> Program:
+        """Return what is kept of it by itself."""
+        return msgspec.structs.replace(self, source=None)
+
+
 class Attempt(Entry, frozen=True, tag="attempt"):
     """An operation that was attempted. With an ``allow``, its handler runs next."""
 
@@ -46,6 +79,8 @@ class Attempt(Entry, frozen=True, tag="attempt"):
     arguments: dict[str, Any] | str
     """By name; where JSON does not keep them as they are, their encoding in hexadecimal."""
     verdict: Literal["allow"] | Deny
+    line: int | None = None
+    """As in AuditRecord. Trails of before there were lines have none."""
 
 
 class Ended(Entry, frozen=True, tag="outcome"):
@@ -98,7 +133,7 @@ class Checkpoint(Entry, frozen=True, tag="checkpoint"):
     """In hexadecimal."""
 
 
-AnyEntry = Attempt | Ended | Opened | Dropped | Checkpoint
+AnyEntry = Program | Attempt | Ended | Opened | Dropped | Checkpoint
 
 encode_entry: Final = msgspec.json.Encoder(order="sorted").encode
 """Canonical JSON: keys sorted, no spaces, UTF-8, numbers as short as they can be read back."""
@@ -117,6 +152,7 @@ def attempt_of(enclave: str, record: AuditRecord) -> Attempt:
         record.operation,
         as_json(record.arguments),
         verdict if isinstance(verdict, Deny) else "allow",
+        record.line,
     )
 
 

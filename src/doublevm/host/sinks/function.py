@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CallableSink(BaseSink):
-    """Calls a function with each entry, an ``Attempt`` or an ``Ended``.
+    """Calls a function with each entry, a ``Program``, an ``Attempt`` or an ``Ended``.
 
     One call at a time, in the order of the entries; an async function is awaited in the event loop
     of an async enclave, and in one of doublevm's own otherwise.

@@ -1,8 +1,9 @@
 """Operations as OpenTelemetry spans, named as its conventions for generative AI name tools' calls.
 
 https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/#execute-tool-span: attributes
-``gen_ai.*`` are of there, ``doublevm.*`` our own. Arguments are left out unless they are asked for,
-as the conventions say. A span is the child of whatever span the caller of ``run()`` was in.
+``gen_ai.*`` are of there, ``code.line.number`` of the conventions for source code, ``doublevm.*``
+our own. Arguments are left out unless they are asked for, as the conventions say. A span is the
+child of whatever span the caller of ``run()`` was in.
 """
 
 from __future__ import annotations
@@ -111,6 +112,8 @@ class OpenTelemetrySink(BaseSink):
                 "gen_ai.tool.type": "function",
                 "gen_ai.tool.call.id": f"{attempt.enclave}/{attempt.run}/{attempt.number}",
             }
+        if attempt.line is not None:
+            attributes["code.line.number"] = attempt.line
         if self._arguments:
             text = msgspec.json.encode(attempt.arguments).decode()
             attributes["gen_ai.tool.call.arguments"] = text[:LONGEST_ARGUMENTS]

@@ -19,6 +19,7 @@ from doublevm.host.sinks.entries import (
     Attempt,
     Ended,
     Opened,
+    Program,
     arguments_of,
     decode_entry,
     verdict_of,
@@ -31,7 +32,7 @@ from doublevm.verdict import Deny
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from doublevm.host.sinks.entries import AnyEntry
     from doublevm.host.sinks.filtering import OutcomeName
@@ -70,6 +71,8 @@ class StoredOperation:
     """``unknown``: it was allowed, and nobody wrote what became of it."""
     duration: float
     """Seconds the handler took; 0.0 if that is not known."""
+    line: int | None = None
+    """The program's line that made the call, as the inner VM said; None if it did not."""
 
 
 class TrailReader(Protocol):
@@ -91,6 +94,20 @@ class TrailReader(Protocol):
 
         Raises:
             ValueError: something there is no entry; ``verify_trail`` says what and where.
+        """
+
+    def programs(self) -> Iterator[Program]:
+        """Return the programs of runs, in the order in which these attempted their first operation.
+
+        Raises:
+            ValueError: as ``operations`` does.
+        """
+
+    def program_of(self, operation: StoredOperation) -> Program | None:
+        """Return the program that attempted an operation, if there is one.
+
+        Raises:
+            ValueError: as ``operations`` does.
         """
 
 
@@ -149,20 +166,31 @@ class _Lines:
 
     def _found(self, wanted: Filter, *, ordered: bool) -> Iterator[StoredOperation]:
         pairing, process = Pairing(wanted, ordered=ordered), None
-        for place in self.places():
-            if place.torn:
-                continue
-            entry = None if place.link is None else entry_of(place.link)
-            if place.link is None or entry is None:
-                raise ValueError(f"{place.where}: no entry")
+        for place, link, entry in self._entries():
             if isinstance(entry, Opened):
                 # Nothing that another process had begun can end any more. A new file is no new
                 # process: it may have been begun while handlers ran.
                 if entry.process != process or not place.first:
                     yield from pairing.rest()
                 process = entry.process
-            yield from pairing.take(place.link.seq, entry)
+            yield from pairing.take(link.seq, entry)
         yield from pairing.rest()
+
+    def programs(self) -> Iterator[Program]:
+        return (entry for _, _, entry in self._entries() if isinstance(entry, Program))
+
+    def program_of(self, operation: StoredOperation) -> Program | None:
+        run = (operation.enclave, operation.run)
+        return next((each for each in self.programs() if (each.enclave, each.run) == run), None)
+
+    def _entries(self) -> Iterator[tuple[Place, Link, AnyEntry]]:
+        for place in self.places():
+            if place.torn:
+                continue
+            entry = None if place.link is None else entry_of(place.link)
+            if place.link is None or entry is None:
+                raise ValueError(f"{place.where}: no entry")
+            yield place, place.link, entry
 
 
 class Pairing:
@@ -241,14 +269,42 @@ class _Rows:
         self, wanted: Filter = EVERYTHING, *, last: int | None = None, ordered: bool = True
     ) -> Iterator[StoredOperation]:
         del ordered  # each row brings its outcome along, so the order costs nothing
+        with self._connected() as connection:
+            rows = _rows(connection, wanted, last)
+            for _, seq, attempt, outcome in rows if last is None else reversed(list(rows)):
+                ended = None if outcome is None else decode_entry(outcome)
+                yield _operation(seq, decode_entry(attempt), ended)
+
+    def programs(self) -> Iterator[Program]:
+        return self._programs(_PROGRAMS, ())
+
+    def program_of(self, operation: StoredOperation) -> Program | None:
+        run = (operation.enclave, operation.run)
+        return next(self._programs(_PROGRAM_OF, run), None)
+
+    def _programs(self, query: str, values: Sequence[Any]) -> Iterator[Program]:
+        with self._connected() as connection:
+            for (program,) in connection.execute(query, values):
+                yield decode_entry(program)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """Connect to read.
+
+        Raises:
+            ValueError: something there is no entry.
+        """
         try:
             with connected(self._path) as connection:
-                rows = _rows(connection, wanted, last)
-                for _, seq, attempt, outcome in rows if last is None else reversed(list(rows)):
-                    ended = None if outcome is None else decode_entry(outcome)
-                    yield _operation(seq, decode_entry(attempt), ended)
+                yield connection
         except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
             raise ValueError(f"{self._path}: {error}") from None
+
+
+_PROGRAMS: Final = "SELECT entry FROM links WHERE kind = 'program' ORDER BY seq"
+_PROGRAM_OF: Final = """
+SELECT entry FROM links INDEXED BY by_number
+WHERE (enclave, run) = (?, ?) AND number IS NULL AND kind = 'program' ORDER BY seq"""
 
 
 def _rows(
@@ -281,6 +337,7 @@ def _operation(seq: int, attempt: Attempt, outcome: Ended | None) -> StoredOpera
         verdict,
         ending,
         0.0 if outcome is None else outcome.duration,
+        attempt.line,
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from doublevm.errors import ConfigError
-from doublevm.host.sinks.entries import Attempt, arguments_of, as_json
+from doublevm.host.sinks.entries import Attempt, Program, arguments_of, as_json
 from doublevm.host.sinks.secret_kinds import KINDS
 from doublevm.host.sinks.signing import check_key
 from doublevm.verdict import Deny
@@ -75,6 +75,11 @@ class Redact:
         """Say nothing of the key."""
         return f"Redact(fields={self._fields!r}, {len(self._patterns)} patterns)"
 
+    @property
+    def has_fields(self) -> bool:
+        """Whether the values of fields are replaced."""
+        return any(self._fields.values())
+
     def digest(self, value: Any) -> str:
         """Return a value's digest, as it stands in the trail: to look for it there."""
         encoded = encode(value, "the value")
@@ -82,6 +87,9 @@ class Redact:
 
     def entry(self, entry: _E) -> _E:
         """Return an entry as it may be kept."""
+        if isinstance(entry, Program):
+            source, sha256 = self._program(entry)
+            return msgspec.structs.replace(entry, source=source, sha256=sha256)
         if not isinstance(entry, Attempt):
             return entry
         names = self._fields.get(EVERY_TOOL, frozenset())
@@ -97,19 +105,32 @@ class Redact:
             verdict=verdict,
         )
 
+    def _program(self, program: Program) -> tuple[str | None, str]:
+        """Return its source and its digest as they may be kept."""
+        source = program.source
+        if source is None or (kept := self.text(source, keep_lines=True)) == source:
+            return source, program.sha256
+        # Who has all of the source but a secret could try out guesses with its SHA-256.
+        return kept, self.marker("program", source)
+
     def marker(self, label: str, value: Any) -> str:
         """Return what stands for a value."""
         return f"[redacted {label} {self.digest(value)}]"
 
-    def text(self, text: str) -> str:
-        """Return text without what matches a pattern."""
+    def text(self, text: str, *, keep_lines: bool = False) -> str:
+        """Return text without what matches a pattern; with as many lines, if they are kept."""
         # What stands for one secret is not looked at by the patterns that come after.
         pieces = [(text, True)]
         for looked in self._patterns:
-            pieces = [part for piece in pieces for part in self._split(piece, looked)]
+            pieces = [part for piece in pieces for part in self._split(piece, looked, keep_lines)]
         return "".join(text for text, _ in pieces)
 
-    def _split(self, piece: tuple[str, bool], looked: _Looked) -> list[tuple[str, bool]]:
+    def _split(
+        self,
+        piece: tuple[str, bool],
+        looked: _Looked,
+        keep_lines: bool,  # noqa: FBT001
+    ) -> list[tuple[str, bool]]:
         """Cut a piece that is still to be looked at where a pattern matches."""
         text, is_open = piece
         label, pattern, really = looked
@@ -118,7 +139,9 @@ class Redact:
         parts, end = [], 0
         for match in pattern.finditer(text):
             if match[0] and really(match[0]):
-                parts += [(text[end : match.start()], True), (self.marker(label, match[0]), False)]
+                ends = "".join(c for c in match[0] if c in "\r\n") if keep_lines else ""
+                marker = self.marker(label, match[0]) + ends
+                parts += [(text[end : match.start()], True), (marker, False)]
                 end = match.end()
         return [*parts, (text[end:], True)]
 
