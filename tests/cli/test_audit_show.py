@@ -25,7 +25,7 @@ from doublevm.cli.looking.choosing import moment
 from doublevm.errors import ConfigError
 from doublevm.verdict import Deny
 from tests.audit.making import attempt, ended, opened
-from tests.looking.sample import HOSTILE, entries, every_kind, hostile, written
+from tests.looking.sample import HOSTILE, entries, every_kind, hostile, of_a_program, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +87,7 @@ def test_every_field_in_json(trail: Path) -> None:
         "reason": "data was read and something is leaving",
         "outcome": "denied",
         "duration": 0.0,
+        "line": None,
     }
 
 
@@ -117,6 +118,12 @@ def test_the_newest_fifty_unless_told_otherwise(tmp_path: Path) -> None:
 
     assert (rows(), rows("-n", "3"), rows("--all"), len(objects(trail))) == (50, 3, 80, 80)
     assert objects(trail, "-n", "50")[0]["seq"] == objects(trail)[30]["seq"]
+
+
+def test_the_line_that_made_the_call(tmp_path: Path, kind: str) -> None:
+    trail = written(tmp_path / f"trail.{kind}", of_a_program())
+    assert r"program   line 3: kb.search('<b>')\u202e" in show(trail, "3").stdout
+    assert objects(trail)[0]["line"] == 3
 
 
 def test_one_in_full(tmp_path: Path) -> None:

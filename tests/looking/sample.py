@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from doublevm.audit import JsonlSink, SqliteSink
 from doublevm.verdict import Deny
 from doublevm.wire.codec import encode
-from tests.audit.making import attempt, ended
+from tests.audit.making import attempt, ended, program
 from tests.docs.pages import ROOT
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def an_attempt(
     operation: str,
     arguments: dict[str, Any] | str,
     verdict: object,
+    *,
+    line: int | None = None,
 ) -> Attempt:
     return attempt(
         number,
@@ -68,6 +70,7 @@ def an_attempt(
         operation=operation,
         arguments=arguments,
         verdict=verdict,
+        line=line,
     )
 
 
@@ -121,7 +124,8 @@ def entries(count: int) -> Iterator[AnyEntry]:
 
 def written(path: Path, given: Sequence[AnyEntry] | Iterator[AnyEntry]) -> Path:
     """Write a trail of the kind that its name asks for."""
-    with JsonlSink(path) if path.suffix == ".jsonl" else SqliteSink(path) as sink:
+    kind = JsonlSink if path.suffix == ".jsonl" else SqliteSink
+    with kind(path, programs=True) as sink:
         if entries := list(given):
             sink.write(entries)
     return path
@@ -174,6 +178,12 @@ def every_kind() -> Iterator[AnyEntry]:
     blocked = Deny("scoring", "block_threshold", "it scores 90 of 100")
     yield an_attempt(enclave, 2, 21, BEGIN + 21, "", {"score": 90, "decision": "block"}, blocked)
     yield an_outcome(enclave, 2, 21, BEGIN + 21, "scored", 0.002)
+
+
+def of_a_program() -> Iterator[AnyEntry]:
+    """Return a program and what its third line attempted."""
+    yield program(source="# a task\nfor n in range(4):\n    kb.search('<b>')\u202e\n", time=BEGIN)
+    yield an_attempt("e" * 16, 1, 1, BEGIN, "kb:search", {"query": "<b>"}, DENIED[0][2], line=3)
 
 
 def write_example() -> None:

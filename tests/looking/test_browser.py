@@ -18,7 +18,7 @@ from doublevm.host.sinks.reading import read_trail
 from tests.docs.pages import ROOT
 from tests.looking.browser import COLOURS, MARKUP_FOUND, UNREADABLE, opened
 from tests.looking.conftest import html_of, operations_of
-from tests.looking.sample import HOSTILE, entries, every_kind, hostile
+from tests.looking.sample import HOSTILE, entries, every_kind, hostile, of_a_program, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +74,16 @@ def test_clicks(browser: Browser, report: Report) -> None:
         assert rows(page) == 12
         page.get_by_role("button", name="Operations").click()
         assert rows(page) == 12, "all verdicts, of this run"
+
+
+def test_the_line_that_made_the_call(browser: Browser, tmp_path: Path) -> None:
+    reader = read_trail(written(tmp_path / "trail.jsonl", of_a_program()))
+    file = tmp_path / "report.html"
+    operations = list(reader.operations())
+    file.write_text(making.page(operations, reader.programs(), title="t", about="", notice=""))
+    with looking(browser, file) as page:
+        facts = page.locator("#detail .facts").inner_text()
+    assert r"line 3: kb.search('<b>')\u202e" in facts
 
 
 def test_the_sequence_shows_how_far_each_came(browser: Browser, report: Report) -> None:

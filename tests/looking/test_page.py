@@ -22,7 +22,14 @@ from doublevm.cli.app import app
 from doublevm.cli.looking.page import LONGEST_ARGUMENTS, embedded
 from tests.docs.pages import ROOT
 from tests.looking.conftest import html_of, operations_of
-from tests.looking.sample import HOSTILE, entries, every_kind, hostile, written
+from tests.looking.sample import (
+    HOSTILE,
+    entries,
+    every_kind,
+    hostile,
+    of_a_program,
+    written,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,6 +149,13 @@ def test_filters(tmp_path: Path) -> None:
     trail, output = written(tmp_path / "trail.sqlite", every_kind()), tmp_path / "page.html"
     report(trail, "-o", output, "--verdict", "deny", "--operation", "tickets:*")
     assert [row[0] for row in data_of(output.read_text())["operations"]] == [12, 15, 16]
+
+
+def test_the_line_that_made_the_call(tmp_path: Path) -> None:
+    trail, output = written(tmp_path / "trail.jsonl", of_a_program()), tmp_path / "page.html"
+    report(trail, "-o", output)
+    (row,) = data_of(output.read_text())["operations"]
+    assert row[12:] == [3, r"kb.search('<b>')\u202e"]
 
 
 def test_long_arguments_are_cut_and_say_so(tmp_path: Path) -> None:

@@ -21,32 +21,46 @@ from doublevm.cli.report import plain
 from doublevm.host.sinks.filtering import verdict_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from doublevm.host.sinks.entries import Program
     from doublevm.host.sinks.reading import StoredOperation
 
 LONGEST_ARGUMENTS: Final = 4000
 """Characters of an operation's arguments on the page: ten thousand of them have to fit."""
 
+LONGEST_LINE: Final = 300
+"""Characters of a program's line on the page."""
+
 _FILES: Final = resources.files("doublevm.cli.looking") / "page"
 
 
-def page(operations: Sequence[StoredOperation], *, title: str, about: str, notice: str) -> str:
+def page(
+    operations: Sequence[StoredOperation],
+    programs: Iterable[Program] = (),
+    *,
+    title: str,
+    about: str,
+    notice: str,
+) -> str:
     """Return the page.
 
     Args:
         operations: what is on it, oldest first.
+        programs: those of their runs, and others; of their sources, the lines that made the calls
+            are shown.
         title: the window's.
         about: what it shows, in a line.
         notice: what it does not show, and what to do about that; may be empty.
     """
     style, script = _joined("css"), _joined("js")
+    data = as_data(operations, programs) | {"about": visible(about), "notice": notice}
     parts = {
         "title": html.escape(visible(title)),
         "policy": html.escape(policy(style, script)),
         "style": style,
         "script": script,
-        "data": embedded(as_data(operations) | {"about": visible(about), "notice": notice}),
+        "data": embedded(data),
     }
     template = (_FILES / "page.html").read_text(encoding="utf-8")
     # In one go: what is filled in is not looked at again.
@@ -68,14 +82,23 @@ def embedded(data: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def as_data(operations: Sequence[StoredOperation]) -> dict[str, Any]:
+def as_data(
+    operations: Sequence[StoredOperation], programs: Iterable[Program] = ()
+) -> dict[str, Any]:
     """Return what the scripts read; the names of conversations once, the rest a row each."""
     enclaves: dict[str, int] = {}
-    rows = [_row(each, enclaves.setdefault(each.enclave, len(enclaves))) for each in operations]
+    shown = {(each.enclave, each.run) for each in operations}
+    sources = {
+        (each.enclave, each.run): each for each in programs if (each.enclave, each.run) in shown
+    }
+    rows = []
+    for each in operations:
+        enclave = enclaves.setdefault(each.enclave, len(enclaves))
+        rows.append(_row(each, enclave, sources.get((each.enclave, each.run))))
     return {"enclaves": [visible(each) for each in enclaves], "operations": rows}
 
 
-def _row(operation: StoredOperation, enclave: int) -> list[Any]:
+def _row(operation: StoredOperation, enclave: int, program: Program | None) -> list[Any]:
     """Return an operation in the order that ``1-data.js`` names."""
     denied = objection(operation)
     return [
@@ -91,7 +114,14 @@ def _row(operation: StoredOperation, enclave: int) -> list[Any]:
         None if denied is None else visible(denied.reason),
         operation.outcome,
         round(operation.duration, 6),
+        operation.line,
+        _line(operation, program),
     ]
+
+
+def _line(operation: StoredOperation, program: Program | None) -> str | None:
+    text = None if program is None else program.text(operation.line)
+    return None if text is None else visible(text.strip()[:LONGEST_LINE])
 
 
 def _arguments(operation: StoredOperation) -> str:

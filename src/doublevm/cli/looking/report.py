@@ -67,7 +67,8 @@ def report(  # noqa: PLR0913 - one parameter an option
             rule=rule,
             outcome=outcome,
         )
-        found = list(read_trail(trail).operations(wanted, last=limit + 1))
+        reader = read_trail(trail)
+        found = list(reader.operations(wanted, last=limit + 1))
         shown = found[-limit:]
         notice = ""
         if len(found) > limit:
@@ -77,6 +78,7 @@ def report(  # noqa: PLR0913 - one parameter an option
             )
         text = page(
             shown,
+            reader.programs(),
             title=f"{trail.name}: audit trail",
             about=_about(trail, shown),
             notice=notice,

@@ -110,13 +110,14 @@ def show(  # noqa: PLR0913 - one parameter an option
 
 
 def _show_one(trail: Path, entry: int, *, json: bool) -> None:
-    found = next(read_trail(trail).operations(Filter(seq=entry)), None)
+    reader = read_trail(trail)
+    found = next(reader.operations(Filter(seq=entry)), None)
     if found is None:
         raise ConfigError(f"entry {entry} of {trail} is no attempt of an operation")
     if json:
         _write(found)
     else:
-        show_one(console_for_text(), found)
+        show_one(console_for_text(), found, reader.program_of(found))
 
 
 def _show_many(

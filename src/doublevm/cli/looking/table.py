@@ -19,6 +19,7 @@ from doublevm.cli.render import on_one_line, visible
 from doublevm.host.sinks.filtering import verdict_name
 
 if TYPE_CHECKING:
+    from doublevm.host.sinks.entries import Program
     from doublevm.host.sinks.reading import StoredOperation
 
 GAP: Final = "  "
@@ -93,6 +94,14 @@ class Rows:
         self._console.print(line, no_wrap=True, overflow="ignore", crop=False)
 
 
+def _line(line: int | None, program: Program | None) -> str:
+    """Return the line that made the call, and its text if the trail has the program's source."""
+    if line is None:
+        return ""
+    text = None if program is None else program.text(line)
+    return f"line {line}" if text is None else f"line {line}: {on_one_line(text.strip())}"
+
+
 def became(operation: StoredOperation) -> tuple[str, str]:
     """Return what became of an operation, in some words, and their colour."""
     denied = objection(operation)
@@ -115,7 +124,7 @@ def arguments_text(operation: StoredOperation) -> str:
     )
 
 
-def show_one(console: Console, operation: StoredOperation) -> None:
+def show_one(console: Console, operation: StoredOperation, program: Program | None) -> None:
     """Write everything that is known of an operation, and leave nothing out."""
     denied = objection(operation)
     what, style = became(operation)
@@ -127,6 +136,7 @@ def show_one(console: Console, operation: StoredOperation) -> None:
         "enclave": Text(on_one_line(operation.enclave)),
         "run": Text(f"{operation.run}, operation {operation.number} of the conversation"),
         "entry": Text(str(operation.seq)),
+        "program": Text(_line(operation.line, program)),
     }
     heading = Text(f"── {on_one_line(name_of(operation))} ", style="bold cyan")
     console.print(heading, soft_wrap=True)

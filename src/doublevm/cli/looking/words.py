@@ -76,4 +76,5 @@ def as_object(operation: StoredOperation) -> dict[str, Any]:
         "reason": None if denied is None else denied.reason,
         "outcome": operation.outcome,
         "duration": operation.duration,
+        "line": operation.line,
     }

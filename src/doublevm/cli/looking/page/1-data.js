@@ -18,7 +18,8 @@ const operations = source.operations.map((row, place) => {
   return {
     place, seq, run, number, time, name, text, verdict, rule, reason, outcome, duration,
     enclave: source.enclaves[enclave],
-    at: row[12] ?? null, // the program's line, where the trail has it
+    at: row[12], // the program's line, where the trail has it
+    source: row[13],
     // What it looks like: an allowed operation of which nobody knows what became stands out.
     state: outcome === "unknown" && verdict === "allow" ? "unknown" : verdict,
     runKey: `${enclave}/${run}`,

@@ -19,7 +19,7 @@ function showDetail(box, operation) {
     ...fact("Time", `${dayOf(operation.time)} ${clockOf(operation.time)} UTC`),
     ...fact("Outcome", operation.outcome === "unknown" ? whyUnknown : operation.outcome),
     ...fact("Duration", operation.duration ? `${millisecondsOf(operation.duration)} ms` : ""),
-    ...fact("Program", operation.at === null ? "" : `line ${operation.at}`),
+    ...fact("Program", lineOf(operation)),
     ...fact("Conversation", `${operation.enclave}, run ${operation.run}`),
     ...fact("Entry", `${operation.seq}; operation ${operation.number} of the conversation`),
   );
@@ -35,3 +35,9 @@ function showDetail(box, operation) {
 }
 
 const whyUnknown = "not on record: the host died, or could not write any more";
+
+/** The line that made the call, as the inner VM said. */
+function lineOf({ at, source }) {
+  if (at === null) return "";
+  return source === null ? `line ${at}` : `line ${at}: ${source}`;
+}
