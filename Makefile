@@ -6,6 +6,7 @@ WORKERS  ?= 1
 FRAMES   ?= 1000000
 RUNS     ?= 100000
 KILLS    ?= 200
+RECORDS  ?= 10000000
 EXAMPLE  := examples/wildlife_strikes
 BIN       = $(VENV)/bin
 PIP       = $(BIN)/python -m pip --quiet --disable-pip-version-check install
@@ -25,7 +26,8 @@ JUDGING_TESTS := tests/barriers tests/monitor tests/guard tests/scoring tests/un
 # What compares times, and is not run beside other tests.
 RATIOS := tests/benchmarks/test_ratios.py
 # What says the same on every version of Python: it is about our own code alone, or the kernel's.
-ONCE := $(JUDGING_TESTS) tests/fuzz tests/attacks/test_native_probes.py $(RATIOS)
+ONCE := $(JUDGING_TESTS) tests/fuzz tests/attacks/test_native_probes.py $(RATIOS) \
+    tests/looking/test_browser.py
 
 # make says so when its own output is a terminal; colour is for terminals only.
 ifneq ($(MAKE_TERMOUT),)
@@ -48,12 +50,24 @@ PYTHON_3_13 ?= $(shell for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/
 # The steps share caches and the terminal: `make -j` runs them one after the other all the same.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check coverage pytest ratios pytest-3.13 soak fuzz kills rungs bench performance matrix policy mutate lock clean
+.PHONY: help setup browser demo test check coverage pytest ratios pytest-3.13 soak fuzz kills records rungs bench performance matrix policy mutate lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.ready ## make .venv, with locked dependencies and doublevm itself
+
+# Never one that pip or npm would bring along: the tests take the system's, or are skipped.
+browser: ## install Chromium, with which the tests look at audit reports (as root, with apt)
+	@for name in chromium chromium-browser google-chrome-stable google-chrome; do \
+	    command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    printf '$(TINT)==> %s$(PLAIN)\n' 'chromium, from the system'; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get update -qq && apt-get install -qq -y --no-install-recommends \
+	        chromium fonts-dejavu-core >/dev/null; \
+	else echo 'Install the package chromium, as root: the tests of audit reports need it.' >&2; \
+	    exit 1; fi
 
 demo: setup ## run the example: a real task, a hostile program, a refused one
 	$(call step,A task over 10000 real records; written as a language model would)
@@ -122,6 +136,11 @@ kills: setup ## kill a host under load 200 times: no handler has run without its
 	$(call step,kills)
 	@DOUBLEVM_KILLS=$(KILLS) $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) \
 	    tests/audit/test_killed.py
+
+# RECORDS=… for another number; FOLDER=… where there is room for some 13 GB.
+records: setup ## ten million operations in SQLite: how long each filter takes, and verifying; half an hour
+	$(call step,records)
+	@$(BIN)/python -m benchmarks.records --records $(RECORDS) $(if $(FOLDER),--folder $(FOLDER))
 
 rungs: setup ## every known escape as root, and on a kernel that offers less; some minutes
 	$(call step,rungs)

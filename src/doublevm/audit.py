@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from doublevm.host.sinks.base import Sink
     from doublevm.host.sinks.entries import Attempt, Checkpoint, Dropped, Ended, Opened, Program
+    from doublevm.host.sinks.filtering import Filter
     from doublevm.host.sinks.function import CallableSink
     from doublevm.host.sinks.jsonl import JsonlSink
     from doublevm.host.sinks.otel import OpenTelemetrySink
-    from doublevm.host.sinks.reading import Filter, StoredOperation, read_trail
+    from doublevm.host.sinks.pairing import StoredOperation
+    from doublevm.host.sinks.reading import read_trail
     from doublevm.host.sinks.redact import Redact
     from doublevm.host.sinks.replaying import Change, Example, Replay, replay
     from doublevm.host.sinks.signing import Ed25519Signer, Ed25519Verifier, HmacKey
@@ -43,7 +45,7 @@ _HOMES: Final = {
     "Ended": "entries",
     "Example": "replaying",
     "Fault": "verifying",
-    "Filter": "reading",
+    "Filter": "filtering",
     "HmacKey": "signing",
     "JsonlSink": "jsonl",
     "OpenTelemetrySink": "otel",
@@ -53,7 +55,7 @@ _HOMES: Final = {
     "Replay": "replaying",
     "Sink": "base",
     "SqliteSink": "sqlite",
-    "StoredOperation": "reading",
+    "StoredOperation": "pairing",
     "Verification": "verifying",
     "read_trail": "reading",
     "replay": "replaying",

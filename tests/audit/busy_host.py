@@ -13,6 +13,7 @@ import uuid
 from typing import Any
 
 from doublevm import AsyncEnclavePool, DoubleVM, EnclavePool, Limits, ParentValidation
+from doublevm.audit import JsonlSink
 from tests.audit.making import KINDS
 
 AT_ONCE = 2
@@ -23,9 +24,31 @@ for i in range(200):
 """
 
 
+LAZY = "lazy"
+AT_LEAST = 30
+
+
+class Lazy:
+    """The control: a sink that keeps what it has been given once it is worth the trouble."""
+
+    required, blocking = True, True
+
+    def __init__(self, trail: str) -> None:
+        self._kept, self._lock = JsonlSink(trail), threading.Lock()
+        self._waiting: list[Any] = []
+
+    def write(self, entries: Any) -> None:
+        with self._lock:
+            self._waiting += entries
+            if len(self._waiting) >= AT_LEAST:
+                self._kept.write(self._waiting)
+                self._waiting = []
+
+
 def options(trail: str, effects: str, kind: str) -> dict[str, Any]:
     file = os.open(effects, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     ready = threading.Event()
+    sink = Lazy(trail) if kind == LAZY else KINDS[kind](trail, checkpoint_every=50)
 
     def act(name: str) -> None:
         os.write(file, f"{name}\n".encode())
@@ -38,7 +61,7 @@ def options(trail: str, effects: str, kind: str) -> dict[str, Any]:
         "engine": "monty",
         "limits": Limits(max_tool_calls=1000, timeout=60),
         "double_vm": DoubleVM(parent_validation=CALM),
-        "audit": KINDS[kind](trail, checkpoint_every=50),
+        "audit": sink,
         "min_workers": AT_ONCE,
         "max_workers": AT_ONCE,
     }

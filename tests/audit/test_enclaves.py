@@ -24,6 +24,7 @@ from doublevm.audit import (
 )
 from tests.audit.making import opened
 from tests.pool.drivers import opened_pool
+from tests.support.procfs import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,7 +204,12 @@ def test_one_of_several_suffices_to_deny(open_enclave: Opens) -> None:
     sinks = [CallableSink(kept.append), Fails(required=True)]
     result = open_enclave(tools=[write], audit=sinks).run("write('x')")
     assert result.stats.denied == 1
-    assert [type(entry) for entry in kept] == [Program, Attempt], "and the others learn of it"
+    program, attempted, given_up = kept
+    assert isinstance(program, Program)
+    assert isinstance(attempted, Attempt), "and the others still learn of it"
+    assert isinstance(given_up, Ended)
+    assert given_up.outcome == "abandoned", "also that nothing came of it"
+    assert attempted.number == given_up.number
 
 
 def test_async_functions_are_awaited(open_enclave: Opens) -> None:
@@ -257,7 +263,7 @@ def test_async_functions_that_look_plain_are_awaited(open_enclave: Opens, hidden
 
     sink = CallableSink(hidden(keep), required=True)
     open_enclave(tools=[write], audit=sink).run("write('x')")
-    assert [type(entry) for entry in kept] == [Attempt, Ended]
+    assert [type(entry) for entry in kept] == [Program, Attempt, Ended]
 
 
 def test_async_functions_that_look_plain_may_refuse(open_enclave: Opens) -> None:
@@ -313,6 +319,90 @@ def test_a_run_that_was_given_up_leaves_abandoned_operations(
     assert verify_trail(sink.path).unknown == 0
 
 
+def test_an_attempt_that_is_being_written_when_its_run_is_given_up_is_abandoned(
+    open_enclave: Opens, kind: str, tmp_path: Path
+) -> None:
+    ran, go_on = threading.Event(), threading.Event()
+
+    def act() -> None:
+        ran.set()
+
+    with opened(kind, tmp_path) as kept:
+        slow = Slow(kept, go_on)
+        enclave = open_enclave(tools=[act], audit=slow, limits=Limits(timeout=0.5))
+        assert not enclave.run("act()").success
+        go_on.set()
+        assert wait_until(lambda: verify_trail(kept.path).entries == 4, 30)
+        (stored,) = read_trail(kept.path).operations()
+    assert stored.outcome == "abandoned"
+    assert verify_trail(kept.path).unknown == 0
+    assert not ran.is_set()
+
+
+@pytest.mark.parametrize("moment", ["attempt", "handler", "outcome"])
+def test_a_run_that_is_cancelled_leaves_no_operation_unknown(
+    moment: str, kind: str, tmp_path: Path
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def act() -> None:
+        if moment == "handler":
+            begun.set()
+            await asyncio.sleep(60)
+
+    async def main(sink: Slow) -> None:
+        async with AsyncEnclave(tools=[act], audit=sink, engine="monty") as enclave:
+            run = asyncio.create_task(enclave.run("act()"))
+            await asyncio.to_thread((begun if moment == "handler" else sink.waits).wait, 30)
+            run.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await run
+            go_on.set()
+            is_told = lambda: verify_trail(sink.kept.path).entries == 4  # noqa: E731
+            assert await asyncio.to_thread(wait_until, is_told, 30)
+
+    with opened(kind, tmp_path) as kept:
+        slow = {"attempt": Attempt, "handler": (), "outcome": Ended}[moment]
+        asyncio.run(main(Slow(kept, go_on, slow)))
+        (stored,) = read_trail(kept.path).operations()
+    assert stored.outcome == ("returned" if moment == "outcome" else "abandoned")
+    found = verify_trail(kept.path)
+    assert found.entries == 5, "its outcome was told of once"
+    assert found.unknown == 0
+
+
+class Slow:
+    """A sink that waits before it keeps entries of a kind."""
+
+    required = blocking = True
+
+    def __init__(self, kept: Any, go_on: threading.Event, kind: Any = Attempt) -> None:
+        self.kept, self.go_on, self.kind = kept, go_on, kind
+        self.waits = threading.Event()
+
+    def write(self, entries: Any) -> None:
+        if any(isinstance(entry, self.kind) for entry in entries):
+            self.waits.set()
+            assert self.go_on.wait(60)
+        self.kept.write(entries)
+
+
+def test_the_end_of_a_run_ends_no_writing() -> None:
+    """What awaits an async sink is no handler, which would be cancelled."""
+    kept: list[str] = []
+
+    async def keep(entry: AnyEntry) -> None:
+        await asyncio.sleep(4.0 if isinstance(entry, Attempt) else 0.0)
+        kept.append(getattr(entry, "outcome", type(entry).__name__))
+
+    sink = CallableSink(keep, required=True)
+    limits = Limits(timeout=0.5)
+    with Enclave(tools=[hello], audit=sink, engine="monty", limits=limits) as enclave:
+        assert not enclave.run("hello()").success
+        assert wait_until(lambda: len(kept) == 3, 30)
+    assert kept == ["Program", "Attempt", "abandoned"]
+
+
 def test_no_handler_starts_once_its_run_was_given_up(open_enclave: Opens) -> None:
     """The sink takes longer than the run may."""
     go_on, ran = threading.Event(), threading.Event()
@@ -358,6 +448,27 @@ def test_several_enclaves_may_share_a_sink(tmp_path: Path) -> None:
                 enclave.run("hello()")
         assert len({each.enclave for each in read_trail(one.path).operations()}) == 2
         assert len({each.enclave for each in read_trail(other.path).operations()}) == 2
+
+
+def test_a_program_whose_score_cannot_be_stored_does_not_run(open_enclave: Opens) -> None:
+    ran: list[int] = []
+
+    def act() -> None:
+        ran.append(1)
+
+    for sink, runs in ((Fails(required=True), False), (Fails(required=False), True)):
+        enclave = open_enclave(tools=[act], audit=sink, scoring_gate=ScoringGate())
+        for _ in range(2):  # the second time, it is known
+            result = enclave.run("act()")
+            assert result.success is runs
+            if not runs:
+                assert result.error is not None
+                assert result.error.code is ErrorCode.SCORING_BLOCKED
+                assert result.error.verdict is not None
+                assert result.error.verdict.address == "audit/unavailable"
+                assert "it could not be put on record [audit/unavailable]" in str(result.error)
+                assert verify(enclave.history) is None
+        assert bool(ran) is runs
 
 
 def test_a_score_is_stored_before_its_program_begins(

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from doublevm import ConfigError
-from doublevm.audit import JsonlSink, Opened, read_trail, verify_trail
+from doublevm.audit import Filter, JsonlSink, Opened, read_trail, verify_trail
 from doublevm.host.sinks import jsonl
 from doublevm.host.sinks.entries import decode_entry
+from doublevm.host.sinks.pairing import Pairing
 from tests.audit.making import attempt, ended
 
 if TYPE_CHECKING:
@@ -109,6 +110,33 @@ def test_what_is_no_trail_is_not_continued(path: Path, text: bytes) -> None:
     fill(path)  # nothing of the first try is left locked
 
 
+@pytest.mark.parametrize("text", [b"hello", b"hello\nworld", b'{"entry":1', b"x" * 200_000])
+def test_nothing_is_cut_off_what_is_no_trail(path: Path, text: bytes) -> None:
+    """A last line without its newline is that of any file until it is known to be a trail's."""
+    path.write_bytes(text)
+    with pytest.raises(ConfigError, match="cannot be continued"):
+        JsonlSink(path)
+    assert path.read_bytes() == text
+
+
+@pytest.mark.parametrize("named", ["trail.jsonl", "trail.jsonl.lock"])
+def test_a_link_is_not_followed(path: Path, named: str) -> None:
+    elsewhere = path.with_name("elsewhere")
+    path.with_name(named).symlink_to(elsewhere)
+    with pytest.raises(ConfigError, match="is no plain file"):
+        JsonlSink(path)
+    assert not elsewhere.exists()
+    path.with_name(named).unlink()
+    fill(path)
+
+
+def test_what_keeps_nothing_is_refused(path: Path) -> None:
+    path.mkdir()
+    for place in (path, "/dev/null"):
+        with pytest.raises(ConfigError, match="is no plain file"):
+            JsonlSink(place)
+
+
 def test_a_trail_whose_last_entry_was_changed_is_not_continued(path: Path) -> None:
     fill(path)
     path.write_bytes(path.read_bytes().replace(b'"number":3', b'"number":4'))
@@ -160,6 +188,77 @@ def test_it_rotates_by_day(path: Path) -> None:
         sink.write([attempt(4)])
     assert len(jsonl.jsonl_pieces(path)) == 3
     assert verify_trail(path).ok
+
+
+def test_a_new_piece_that_cannot_be_begun_is_tried_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with JsonlSink(path, max_bytes=300) as sink:
+        sink.write([attempt(1)])
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", full)
+            for _ in range(2):
+                with pytest.raises(OSError, match="No space"):
+                    sink.write([attempt(2)])
+        sink.write([attempt(3)])
+    assert verify_trail(path).ok
+    assert numbers(path) == [1, 3]
+
+
+def test_an_operation_that_ends_in_the_next_piece_has_its_outcome(path: Path) -> None:
+    with JsonlSink(path, max_bytes=300) as sink:
+        sink.write([attempt(1)])
+        sink.write([attempt(2)])
+        sink.write([ended(2)])
+        sink.write([ended(1)])
+    assert len(jsonl.jsonl_pieces(path)) > 2
+    assert [each.outcome for each in read_trail(path).operations()] == ["returned"] * 2
+
+
+def test_one_that_never_ends_keeps_no_other_in_memory(path: Path) -> None:
+    with JsonlSink(path) as sink:
+        sink.write([attempt(1)])
+        for number in (2, 3):
+            sink.write([attempt(number), ended(number)])
+        sink.write([attempt(4)])
+        found = read_trail(path).operations()
+        assert next(found).outcome == "unknown"
+        path.write_bytes(path.read_bytes() + b"x\n")  # which is reached only by who reads on
+        assert [(next(found)).number for _ in range(2)] == [2, 3]
+        found.close()  # type: ignore[attr-defined]
+
+
+def test_what_is_renamed_while_it_is_read_is_read_once(path: Path) -> None:
+    with JsonlSink(path, max_bytes=300) as sink:
+        sink.write([attempt(1)])
+        sink.write([attempt(2)])
+        lines = jsonl.jsonl_lines(path)
+        seqs = [json.loads(next(lines)[2])["seq"]]
+        for number in range(3, 9):
+            sink.write([attempt(number)])
+            seqs += [json.loads(line)["seq"] for _, _, line in [next(lines)]]
+        seqs += [json.loads(line)["seq"] for _, _, line in lines]
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert len(seqs) >= 9
+
+
+def test_the_other_half_of_a_line_is_no_line(path: Path) -> None:
+    """A reader meets it if the writer is at work."""
+    fill(path, 1)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    lines = []
+    for _, _, line in jsonl.jsonl_lines(path):
+        lines.append(line)
+        path.write_bytes(whole)
+    assert lines in (
+        whole.splitlines(keepends=True),
+        [*whole.splitlines(keepends=True)[:-1], lines[-1]],
+    )
+    assert b"".join(lines) in (whole, whole[:-20])
 
 
 def test_killed_between_two_pieces_it_goes_on(path: Path) -> None:
@@ -269,9 +368,11 @@ def test_if_half_a_line_cannot_be_cut_off_nothing_follows_it(
         patch.setattr(os, "ftruncate", fail)
         with pytest.raises(OSError, match="Input/output"):
             sink.write([attempt(1)])
-    with pytest.raises(Exception, match="closed"):
+    with pytest.raises(Exception, match="can write no more"):
         sink.write([attempt(2)])
     sink.close()
+    assert path.read_bytes().count(b"\n") == 1, "no checkpoint either"
+    JsonlSink(path).close()  # nothing of it is left locked
 
 
 def test_what_is_forced_to_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,6 +385,23 @@ def test_what_is_forced_to_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch)
         before = len(forced)
         sink.write([attempt(1)])
         assert len(forced) == before + 1
+
+
+def release(count: int) -> float:
+    """Return the seconds of the processor's that it takes to release so many at once."""
+    pairing = Pairing(Filter(), ordered=True)
+    for number in range(count):
+        assert not list(pairing.take(number, attempt(number)))
+    for number in range(1, count):
+        assert not list(pairing.take(count + number, ended(number)))
+    before = time.process_time()
+    assert len(list(pairing.take(2 * count, ended(0)))) == count
+    return time.process_time() - before
+
+
+def test_what_has_waited_for_one_leaves_in_time_in_proportion() -> None:
+    """Ten times as many take some ten times as long; with the square of it, more than fifty."""
+    assert release(60_000) < 30 * min(release(6_000) for _ in range(3))
 
 
 def test_closed_it_writes_no_more(path: Path) -> None:

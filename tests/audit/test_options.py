@@ -110,6 +110,18 @@ def test_a_trail_with_gaps_says_so(kind: str, tmp_path: Path) -> None:
     assert (found.attempts, found.dropped) == (3, 4)
 
 
+def test_a_gap_at_the_very_end_is_told_too(kind: str, tmp_path: Path) -> None:
+    sink = opened(kind, tmp_path, required=False, on_full="drop_and_count", capacity=2)
+    with sink._lock:
+        sink.write([attempt(1), ended(1)])
+        sink.write([attempt(number) for number in range(2, 6)])
+        assert sink.dropped == 4
+    sink.close()
+    found = verify_trail(sink.path)
+    assert found.ok, found.faults
+    assert (found.attempts, found.dropped) == (1, 4)
+
+
 def test_a_forked_child_has_a_thread_of_its_own() -> None:
     read, write = os.pipe()
     sink = CallableSink(lambda _: os.write(write, b"!"), on_full="drop_and_count")

@@ -54,6 +54,44 @@ def test_fields_of_one_tool_are_no_other_tools() -> None:
     }
 
 
+def test_what_was_denied_may_be_a_tools_own_call_misspelled() -> None:
+    redact = Redact(fields={"users:login": ["pin"], "users:drop": ["why"]}, key=KEY)
+    denied = Deny("names", "unregistered", "there is no such tool")
+    arguments = {"pin": 1234, "why": "x", "user": "ada"}
+    assert kept(redact, arguments, operation="users:Login", verdict=denied) == {
+        "pin": redact.marker("pin", 1234),
+        "why": redact.marker("why", "x"),
+        "user": "ada",
+    }
+    assert kept(redact, arguments, operation="users:Login") == arguments, "the twin: it is a tool"
+    assert kept(redact, arguments, operation="users:drop", verdict=denied)["pin"] == 1234
+
+
+def test_a_key_of_bytes_is_a_name_too() -> None:
+    redact = Redact(fields=["password"], key=KEY)
+    found = kept(redact, {"a": {b"password": SECRET, b"user": "ada"}})
+    assert found == {"a": {b"password": redact.marker("password", SECRET), b"user": "ada"}}
+
+
+def test_halves_of_a_character_and_no_numbers_are_replaced_like_others() -> None:
+    redact = Redact(fields=["password"], key=KEY)
+    for value in ("\ud800" + SECRET, float("nan"), {float("inf"): "\udfff"}):
+        entry = redacted(redact, {"password": value, "other": value})
+        assert arguments_of(entry)["password"] == redact.marker("password", value)
+        encode_entry(entry)
+
+
+def test_a_score_is_looked_at_like_arguments() -> None:
+    token = SECRETS["github_token"]
+    entry = redacted(
+        Redact(key=KEY),
+        {"score": 3, "failure": f"no answer for {token}", "signals": [{"places": [token]}]},
+        operation="",
+        verdict=Deny("scoring", "failed", f"no answer for {token}"),
+    )
+    assert token.encode() not in encode_entry(entry)
+
+
 def test_equal_values_can_be_matched_and_others_told_apart() -> None:
     redact = Redact(fields=["password"], key=KEY)
     assert redact.digest(SECRET) == Redact(key=KEY).digest(SECRET)

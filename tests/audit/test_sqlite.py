@@ -7,16 +7,18 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doublevm import ConfigError
-from doublevm.audit import Filter, SqliteSink, read_trail, verify_trail
-from doublevm.host.sinks.reading import _query
+from doublevm import ConfigError, Enclave
+from doublevm.audit import Filter, HmacKey, SqliteSink, read_trail, verify_trail
+from doublevm.host.sinks.queries import query
 from doublevm.verdict import Deny
 from tests.audit.making import attempt, ended
+from tests.support.procfs import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,6 +120,124 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         SqliteSink(tmp_path / "none" / "trail.sqlite")
 
 
+def test_a_link_is_not_followed(path: Path) -> None:
+    elsewhere = path.with_name("elsewhere")
+    path.symlink_to(elsewhere)
+    with pytest.raises(ConfigError, match="is no plain file"):
+        SqliteSink(path)
+    assert not elsewhere.exists()
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ConfigError, match="is no plain file"):
+        SqliteSink(path)
+
+
+def is_behind(sink: SqliteSink) -> bool:
+    return sink.is_behind
+
+
+def test_an_outcome_is_written_with_what_comes_next_or_soon(path: Path) -> None:
+    with SqliteSink(path) as sink, closing(sqlite3.connect(path)) as other:
+
+        def count() -> int:
+            (found,) = other.execute("SELECT count(*) FROM links").fetchone()
+            return int(found)
+
+        sink.write([attempt(1)])
+        assert count() == 2
+        with sink._locked():  # so that the thread cannot come first
+            sink._keep([ended(1)])
+            assert is_behind(sink)
+            assert count() == 2
+            sink._keep([attempt(2)])
+            assert not is_behind(sink)
+            assert count() == 4
+        sink.write([ended(2)])
+        assert wait_until(lambda: count() == 5, 30)
+        with sink._locked():
+            sink._keep([attempt(3), ended(3)])
+        assert count() == 7, "nothing of what is given together is put off"
+        time.sleep(1.0)  # the thread has ended, and another begins
+        sink.write([attempt(4)])
+        sink.write([ended(4)])
+        assert wait_until(lambda: count() == 9, 30)
+    found = verify_trail(path)
+    assert found.ok, found.faults
+    assert found.unknown == 0
+
+
+def test_an_outcome_that_waits_is_not_lost_if_the_next_attempt_is(path: Path) -> None:
+    with SqliteSink(path) as sink, closing(sqlite3.connect(path)) as other:
+        sink._connection.execute("PRAGMA busy_timeout = 10")
+        sink.write([attempt(1)])
+        other.execute("BEGIN IMMEDIATE")
+        sink.write([ended(1)])
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sink.write([attempt(2)])
+        sink.flush()
+        assert is_behind(sink)
+        other.rollback()
+        sink.flush()
+        assert not is_behind(sink)
+    assert verify_trail(path).unknown == 0
+
+
+class Breaks(HmacKey):
+    """A key that is gone for a while."""
+
+    is_gone = False
+
+    def sign(self, data: bytes) -> bytes:
+        if self.is_gone:
+            raise OSError("the key is gone")
+        return super().sign(data)
+
+
+def test_what_fails_while_nobody_waits_ends_neither_run_nor_thread(path: Path) -> None:
+    def act() -> None:
+        key.is_gone = True
+
+    key = Breaks(b"k" * 16)
+    with (
+        SqliteSink(path, signer=key, checkpoint_every=1) as sink,
+        Enclave(tools=[act], audit=sink, engine="monty") as enclave,
+    ):
+        assert enclave.run("act()").success
+        assert is_behind(sink)
+        error = enclave.run("act()").error
+        assert error is not None
+        assert error.verdict is not None
+        assert error.verdict.address == "audit/unavailable"
+        key.is_gone = False
+        assert wait_until(lambda: not sink.is_behind, 30), "the thread goes on"
+    found = verify_trail(path, verifier=HmacKey(b"k" * 16))
+    assert found.ok, found.faults
+    assert found.unknown == 0
+
+
+def test_a_forked_child_leaves_its_parents_outcomes_alone(path: Path) -> None:
+    with SqliteSink(path) as sink:
+        sink.write([attempt(1)])
+        with sink._locked():
+            sink._keep([ended(1)])
+            child = os.fork()
+        if child == 0:
+            try:
+                sink.flush()
+                sink.write([attempt(2)])
+                sink.write([ended(2)])
+                sink.close()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+    found = verify_trail(path)
+    assert found.ok, found.faults
+    assert found.unknown == 0
+    with closing(sqlite3.connect(path)) as other:
+        rows = other.execute("SELECT number FROM links WHERE kind = 'outcome'").fetchall()
+    assert sorted(rows) == [(1,), (2,)], "each once"
+
+
 def test_what_is_forced_to_the_disk(path: Path) -> None:
     for sync, level in ((False, 1), (True, 2)):
         with SqliteSink(path, sync=sync) as sink:
@@ -154,12 +274,20 @@ PLANS = {
     "time": (Filter(since=1.0, until=2.0), "by_time"),
     "operation": (Filter(operation="a", since=1.0), "by_operation"),
     "rule": (Filter(rule="names/grammar"), "by_rule"),
-    "denied": (Filter(allowed=False), "by_denial"),
-    "denied operation": (Filter(allowed=False, operation="a"), "by_denied_operation"),
+    "denied": (Filter(allowed=False), "by_objection"),
+    "would be denied": (Filter(verdict="would_deny"), "by_objection"),
+    "denied operation": (Filter(allowed=False, operation="a"), "by_objected_operation"),
     "allowed": (Filter(allowed=True), "by_time"),
     "run": (Filter(enclave="e", run=1), "by_number"),
     "enclave": (Filter(enclave="e"), "by_number"),
+    "operation, rule": (Filter(operation="a", rule="names/grammar"), "by_rule_of_operation"),
+    "rule, high number": (Filter(rule="names/grammar", run=20), "by_run"),
+    "denied, high number": (Filter(allowed=False, run=20), "by_run"),
     "everything": (Filter(), "by_time"),
+    "number": (Filter(run=2, since=1.0), "by_run"),
+    "first": (Filter(run=1), "by_time"),
+    "number, operation": (Filter(run=2, operation="a"), "by_operation"),
+    "high number, operation": (Filter(run=20, operation="a"), "by_run"),
 }
 
 
@@ -167,8 +295,8 @@ PLANS = {
 def test_every_filter_has_its_index(path: Path, name: str) -> None:
     wanted, index = PLANS[name]
     with SqliteSink(path) as sink:
-        query, values = _query(wanted)
-        rows = sink._connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
+        text, values = query(wanted)
+        rows = sink._connection.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
     plan = [row[3] for row in rows]
     assert any(f"a USING INDEX {index}" in step for step in plan), plan
     assert any("o USING INDEX by_number (enclave=? AND run=? AND number=?)" in s for s in plan)

@@ -78,7 +78,7 @@ def test_no_handler_of_an_earlier_run_begins_during_the_next() -> None:
     assert [record.run for record in trail.records] == [2]
 
 
-def test_a_handler_that_ends_just_as_its_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handler_that_ends_just_as_its_run_does() -> None:
     inside = threading.Event()
 
     class Slow(Open):
@@ -88,9 +88,8 @@ def test_a_handler_that_ends_just_as_its_run_does(monkeypatch: pytest.MonkeyPatc
                 time.sleep(0.2)  # long enough for the run to be sealed meanwhile
             super().__setattr__(name, value)
 
-    monkeypatch.setattr("doublevm.host.trail.Open", Slow)
     trail = Trail()
-    place = trail.add(1, Open(1.0, "add_note", {}, Allow(), encode({})))
+    place = trail.add(1, Slow(1.0, "add_note", {}, Allow(), encode({})))
     handler = threading.Thread(target=trail.ended, args=(place, "returned", 0.1))
     handler.start()
     assert inside.wait(5)

@@ -1,4 +1,4 @@
-"""The command line: ``doublevm run``, ``tools`` and ``doctor``."""
+"""The command line: ``doublevm run``, ``check``, ``tools``, ``doctor`` and ``audit``."""
 
 from __future__ import annotations
 

@@ -15,6 +15,9 @@ from rich.text import Text
 
 from doublevm.cli import replay as replaying
 from doublevm.cli.failing import USAGE, fail
+from doublevm.cli.looking import report as reporting
+from doublevm.cli.looking import show as showing
+from doublevm.cli.looking import stats as counting
 from doublevm.cli.render import PIPE_WIDTH, visible
 from doublevm.errors import ConfigError
 from doublevm.host.sinks.jsonl import JsonlSink
@@ -39,6 +42,9 @@ def sink_for(path: Path) -> JsonlSink | SqliteSink:
     return JsonlSink(path) if path.suffix == ".jsonl" else SqliteSink(path)
 
 
+app.command(epilog=showing.EPILOG)(showing.show)
+app.command(epilog=counting.EPILOG)(counting.stats)
+app.command(epilog=reporting.EPILOG)(reporting.report)
 app.command(epilog=replaying.EPILOG)(replaying.replay)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -14,7 +16,7 @@ from doublevm.errors import ConfigError, VMError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-USAGE, VM_FAILED, INTERRUPTED = 2, 3, 130
+DAMAGED, USAGE, VM_FAILED, INTERRUPTED = 1, 2, 3, 130
 
 
 @contextlib.contextmanager
@@ -34,3 +36,22 @@ def fail(message: str, status: int) -> NoReturn:
     """Print a message to standard error, and end."""
     Console(stderr=True).print(Text(message, style="bold red"))
     raise typer.Exit(status)
+
+
+@contextlib.contextmanager
+def looking_at_a_trail() -> Iterator[None]:
+    """Say in a line what is wrong with a trail or an option; be quiet if nobody reads on."""
+    try:
+        yield
+        sys.stdout.flush()
+    except ConfigError as error:
+        fail(f"error: {error}", USAGE)
+    except ValueError as error:
+        fail(f"error: {error}; `doublevm audit verify` says more", DAMAGED)
+    except BrokenPipeError:
+        # `… | head` has what it wanted. What is still to be written goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        fail(f"error: {error.filename}: {error.strerror}", USAGE)
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)

@@ -26,17 +26,22 @@ if TYPE_CHECKING:
 PIPE_WIDTH: Final = 110
 LONGEST_ARGUMENT: Final = 60
 
-# C0 and C1 control characters but tab and newline, what changes the direction of text, and what
-# nobody sees.
+# C0 and C1 control characters but tab and newline, what changes the direction of text, what nobody
+# sees, and halves of characters, which cannot be written.
 _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
-    "\U000e0000-\U000e007f]"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 
 def visible(text: str) -> str:
     """Return text with everything that a terminal would obey written as an escape."""
     return _UNSAFE.sub(lambda match: ascii(match.group())[1:-1], text)
+
+
+def on_one_line(text: str) -> str:
+    """Return text as ``visible`` does, and in one line: nothing of it can look like another row."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 class Renderer:

@@ -14,7 +14,7 @@ from doublevm.host import effects
 from doublevm.host import run as r
 from doublevm.host.aioholding import OwnAsyncPair
 from doublevm.host.aiolink import in_thread
-from doublevm.host.aiorecorder import keep
+from doublevm.host.aiorecorder import end, keep
 from doublevm.host.consulting import aconsult
 from doublevm.host.core import START_SECONDS, EnclaveCore
 from doublevm.host.cores import Lookout, cores
@@ -183,11 +183,11 @@ class AsyncEnclave:
 
     async def _keep_last_words(self, host_run: r.HostRun) -> None:
         recorder, entries = self._core.recorder, host_run.last_words()
-        if recorder is not None and entries:
+        if recorder is not None and (entries or recorder.is_behind):
             # A sink that hangs must not keep a run that was given up from ending.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_WORDS):
-                    await keep(recorder, entries)
+                    await end(recorder, entries)
 
     async def _run_on_pair(self, host_run: Steps[R], *, session: bool) -> R:
         link = await self._held.live()
@@ -337,9 +337,9 @@ class _AsyncDriver(Generic[R]):
             case effects.Consult(ask=ask, seconds=seconds):
                 self._clock.reschedule(self._link.loop.time() + seconds + START_SECONDS)
                 return await aconsult(ask, seconds)
-            case effects.Keep(entries=entries):
+            case effects.Keep(entries=entries, kept=kept):
                 assert self._core.recorder is not None
-                return await keep(self._core.recorder, entries)
+                return await keep(self._core.recorder, entries, kept)
             case effects.Invoke(invocation=invocation, concurrent=False):
                 return await self._invoke(invocation)
             case effects.Invoke(invocation=invocation):

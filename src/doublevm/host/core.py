@@ -13,6 +13,7 @@ from doublevm.errors import ConfigError, ConfinementUnavailable, VMError
 from doublevm.history import ENTRY_BYTES
 from doublevm.host.checking import HostCheck
 from doublevm.host.confinement import note_missing
+from doublevm.host.keeping import Keeping
 from doublevm.host.meter import Meter
 from doublevm.host.programs import check_inputs, check_source, encode_inputs
 from doublevm.host.recorder import Recorder
@@ -165,9 +166,14 @@ class EnclaveCore:
             gate=self._gate,
             validation=self.config.validation,
             meter=None if self.max_messages is None else Meter(self.max_messages, time.monotonic),
-            kept_as=None if self.recorder is None else self.recorder.enclave,
-            level=self.config.level.name,
+            keeping=self._keeping(frame),
         )
+
+    def _keeping(self, frame: f.Run) -> Keeping | None:
+        if self.recorder is None:
+            return None
+        enclave, level = self.recorder.enclave, self.config.level.name
+        return Keeping(enclave, level, frame, self._runs, self.trail, time.time)
 
     def _run_frame(self, program: str, inputs: dict[str, Any] | None, *, session: bool) -> f.Run:
         config, source = self.config, check_source(program)

@@ -14,6 +14,7 @@ from doublevm.host.consulting import consult
 from doublevm.host.core import START_SECONDS, closed_under_way
 from doublevm.host.cores import Lookout
 from doublevm.host.link import LinkClosedError
+from doublevm.host.recorder import waiting_by
 from doublevm.host.threads import threads
 from doublevm.host.trail import RunEndedError
 
@@ -139,9 +140,9 @@ class Driver(Generic[R]):
             case effects.Consult(ask=ask, seconds=seconds):
                 self._deadline = time.monotonic() + seconds + START_SECONDS
                 return consult(ask, seconds, self._await)
-            case effects.Keep(entries=entries):
+            case effects.Keep(entries=entries, kept=kept):
                 assert self._core.recorder is not None
-                return self._core.recorder.write(entries, self._await)
+                return self._core.recorder.write(entries, waiting_by(self._submit), kept)
             case effects.Invoke(invocation=invocation, concurrent=False):
                 return self._invoke(invocation)
             case effects.Invoke(invocation=invocation):

@@ -7,7 +7,8 @@ A run yields an effect; the driver performs it and sends the answer:
   ``Finished`` or an ``Escaped``.
 - ``Clock(seconds)``: from now on the run may take so long; answer None.
 - ``Consult(ask, seconds)``: ask the host's scorer; answer what it says, or an Unanswered.
-- ``Keep(entries)``: have them written to the sinks; answer None, or the denial if that failed.
+- ``Keep(entries, kept)``: have them written to the sinks; answer None, or the denial if that
+  failed.
 - ``Invoke(call, …)``: run the handler. Not concurrent: answer its ``Finished``. Concurrent: start
   it, answer None, and let ``Next`` give its Finished later.
 """
@@ -83,6 +84,9 @@ class Keep:
     """Write to the sinks, durably."""
 
     entries: tuple[Program | Attempt | Ended, ...]
+    kept: Callable[[], tuple[Ended, ...]] | None = None
+    """Called by whoever has written them, once they are on record; gives what is to be written
+    next. The run may have been given up meanwhile, and then nobody listens to the answer."""
 
 
 Effect = Send | Next | Clock | Consult | Keep | Invoke

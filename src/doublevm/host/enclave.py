@@ -215,8 +215,9 @@ class Enclave:
             finally:
                 if not session:
                     self._held.rest()
-                if (words := host_run.last_words()) and self._core.recorder is not None:
-                    self._core.recorder.write_soon(words, self._held.submit)
+                words, recorder = host_run.last_words(), self._core.recorder
+                if recorder is not None and (words or recorder.is_behind):
+                    recorder.write_soon(words, self._held.submit)
 
     def _run_on_pair(self, host_run: Steps[R], *, session: bool) -> R:
         link = self._held.live()

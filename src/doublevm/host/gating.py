@@ -30,10 +30,13 @@ class Gating:
         self._gate, self._frame, self._record = gate, frame, record
         self.score: Score | None = None
         """None until it has been decided."""
+        self._denial: Deny | None = None
 
     @property
     def is_blocked(self) -> bool:
         """Whether the program may not run."""
+        if self._denial is not None:
+            return True
         return self.score is not None and self.score.decision == "block"
 
     @property
@@ -58,10 +61,18 @@ class Gating:
             raise ProtocolError("parent", "scored", "a score that nobody has asked for")
         return self._gate.question(self._frame.source, graded)
 
-    def decide(self, graded: Graded, answer: Any) -> f.Decided:
-        """Return the decision, for the parent VM."""
+    def decide(self, graded: Graded, answer: Any) -> None:
+        """Decide, by what the parent VM and the host's scorer say."""
         assert self._gate is not None
         self._take(self._gate, self._gate.score(self._frame.source, graded, answer))
+
+    def deny(self, denial: Deny) -> None:
+        """Block the program whatever its score is."""
+        self._denial = denial
+
+    @property
+    def decided(self) -> f.Decided:
+        """The decision, for the parent VM."""
         return f.Decided(self._frame.run, not self.is_blocked)
 
     def check_start(self) -> None:
@@ -86,7 +97,7 @@ class Gating:
         """Return why a program was blocked."""
         assert self._gate is not None
         assert self.score is not None
-        verdict = self._gate.verdict(self.score)
+        verdict = self._denial or self._gate.verdict(self.score)
         assert isinstance(verdict, Deny)
         # What has failed is the host's: its analyzer, its scorer, the URL of that.
         why = "it could not be scored" if verdict.rule == "failed" else verdict.reason

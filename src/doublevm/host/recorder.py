@@ -6,8 +6,11 @@ import logging
 import os
 import secrets
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
+from doublevm.host.sinks.base import BaseSink
+from doublevm.host.sinks.entries import Attempt, Ended
 from doublevm.host.threads import threads
 from doublevm.verdict import Deny
 
@@ -40,22 +43,43 @@ class Recorder:
         """What the trail calls the conversation."""
         self.blocking = any(sink.blocking for sink in sinks)
         """Whether ``write`` may wait."""
+        self._putting_off = [sink for sink in sinks if isinstance(sink, BaseSink)]
         self._failing: set[str] = set()
         """What is known to fail, so that the log is told once."""
 
     def write(
-        self, entries: Sequence[AnyEntry], wait: Callable[[Awaitable[None]], Any]
+        self,
+        entries: Sequence[AnyEntry],
+        wait: Callable[[Awaitable[None]], Any],
+        kept: Callable[[], Sequence[AnyEntry]] | None = None,
     ) -> Deny | None:
         """Give entries to all sinks; return a denial if one that is required did not take them.
 
-        ``wait`` waits for the sinks that are async.
+        ``wait`` waits for the sinks that are async. ``kept`` is called if there is no denial, and
+        what it gives is written too.
         """
-        denial, failing = None, set()
-        for sink in self._sinks:
+        denial, took = self._write(self._sinks, entries, wait)
+        if denial is not None:
+            # The others have on record that it was allowed.
+            self._write(took, _given_up(entries), wait)
+        elif kept is not None:
+            self._write(self._sinks, kept(), wait)
+        return denial
+
+    def _write(
+        self,
+        sinks: Sequence[Sink],
+        entries: Sequence[AnyEntry],
+        wait: Callable[[Awaitable[None]], Any],
+    ) -> tuple[Deny | None, list[Sink]]:
+        """Return the denial, if there is one, and the sinks that took the entries."""
+        denial, took, failing = None, [], set()
+        for sink in sinks if entries else ():
             try:
                 waiting = sink.write(entries)
                 if waiting is not None:
                     wait(waiting)
+                took.append(sink)
             # The border to the host's sinks: what is not kept may not happen.
             except Exception as error:  # noqa: BLE001
                 failing.add(f"{type(sink).__name__}: {_in_short(error)}")
@@ -63,8 +87,21 @@ class Recorder:
                     denial = UNAVAILABLE
         for problem in failing - self._failing:
             _log.error("an audit sink does not keep records: %s", problem)
-        self._failing = failing
-        return denial
+        if entries and sinks is self._sinks:
+            self._failing = failing
+        return denial, took
+
+    def end(self, entries: Sequence[AnyEntry], wait: Callable[[Awaitable[None]], Any]) -> None:
+        """Give what is left to tell at the end of a run to all sinks; have them put nothing off."""
+        self._write(self._sinks, entries, wait)
+        for sink in self._putting_off:
+            if sink.is_behind:
+                sink.flush()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a sink has put something off that it was given."""
+        return any(sink.is_behind for sink in self._putting_off)
 
     def write_soon(
         self, entries: Sequence[AnyEntry], submit: Callable[[Awaitable[None]], Submitted]
@@ -75,17 +112,38 @@ class Recorder:
         """
         written = threading.Event()
 
-        def wait(waiting: Awaitable[None]) -> None:
-            _, error = submit(waiting).result()
-            if error is not None:
-                raise error
-
         def write() -> None:
-            self.write(entries, wait)
+            self.end(entries, waiting_by(submit))
             written.set()
 
         threads.run(write)
         written.wait(LAST_WORDS)
+
+
+def waiting_by(submit: Callable[[Awaitable[None]], Submitted]) -> Callable[[Awaitable[None]], None]:
+    """Return what waits for an async sink. The end of a run, which ends handlers, ends no writing.
+
+    ``submit`` is HandlerLoop's.
+    """
+
+    def wait(waiting: Awaitable[None]) -> None:
+        _, error = submit(waiting).result()
+        if error is not None:
+            raise error
+
+    return wait
+
+
+def _given_up(entries: Sequence[AnyEntry]) -> list[Ended]:
+    """Return the outcomes of attempts whose handlers will not start after all."""
+    told = {entry.number for entry in entries if isinstance(entry, Ended)}
+    return [
+        Ended(entry.enclave, entry.run, entry.number, time.time(), "abandoned", 0.0)
+        for entry in entries
+        if isinstance(entry, Attempt)
+        and not isinstance(entry.verdict, Deny)
+        and entry.number not in told
+    ]
 
 
 def _in_short(error: Exception) -> str:

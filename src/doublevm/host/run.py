@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doublevm.errors import EngineUnavailable, ErrorCode, GuestError, ProtocolError, VMCrashed
 from doublevm.guard.findings import at_place, lines_of
-from doublevm.host.effects import Clock, Consult, Escaped, Finished, Invoke, Keep, Next, Send
+from doublevm.host.effects import Clock, Consult, Escaped, Finished, Invoke, Next, Send
 from doublevm.host.gating import Gating
 from doublevm.host.guarding import findings_of
-from doublevm.host.keeping import Keeping
 from doublevm.host.policy import verdict_on
 from doublevm.host.printed import Printed
 from doublevm.host.scoring import NOT_ASKED
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from doublevm.host.effects import Effect
     from doublevm.host.handlers import Handlers
     from doublevm.host.holding import Fault
+    from doublevm.host.keeping import Keeping
     from doublevm.host.meter import Meter
     from doublevm.host.scoring import Gate
     from doublevm.host.sinks.entries import Ended
@@ -60,9 +60,8 @@ class HostRun:
         number: int | None = None,
         meter: Meter | None = None,
         gate: Gate | None = None,
-        kept_as: str | None = None,
+        keeping: Keeping | None = None,
         validation: f.Validation | None = None,
-        level: str = "",
     ) -> None:
         """Prepare to send ``frame``.
 
@@ -71,19 +70,14 @@ class HostRun:
         ``confinement`` says what confines the pair: it is asked at the end, when there is one.
         ``number`` is the run's in its trail, where the frame's is another: two conversations that
         share a pair must not answer each other. ``meter`` notices a flood of frames. ``gate``
-        scores the program. ``kept_as`` is what stored trails call the enclave, None if there are
-        none, and ``level`` the security level that they name. ``validation`` is the policy that the
-        parent VM was told.
+        scores the program. ``keeping`` is the run's part of the stored trails, if there are any.
+        ``validation`` is the policy that the parent VM was told.
         """
         self._frame, self._handlers, self._trail = frame, handlers, trail
         self._buffer, self._now, self._clock = buffer, now, clock
         self._confinement, self._meter, self._validation = confinement, meter, validation
-        self._begun: set[int] = set()
-        """Places of operations that stored trails have the attempt of, and not the outcome."""
         self._number = frame.run if number is None else number
-        self._keeping: Keeping | None = None
-        if kept_as is not None:
-            self._keeping = Keeping(kept_as, level, frame, self._number, trail, now)
+        self._keeping = keeping
         self._first = len(trail)
         self._places: dict[int, int] = {}
         self._attempts = [0, 0]
@@ -164,8 +158,7 @@ class HostRun:
     def last_words(self) -> tuple[Ended, ...]:
         """End the run; return what stored trails are still to be told of its operations."""
         self._trail.seal(self._number)
-        places, self._begun = sorted(self._begun), set()
-        return tuple(self._keeping.outcome(place) for place in places) if self._keeping else ()
+        return () if self._keeping is None else self._keeping.end()
 
     def _heard(self, frame: f.Call | f.Denied | f.Output) -> Generator[Effect, Any, None]:
         match frame:
@@ -202,18 +195,22 @@ class HostRun:
             return
         ask = self._gating.question(frame.graded)
         answer = NOT_ASKED if ask is None else (yield Consult(ask, self._gating.timeout))
-        decided = self._gating.decide(frame.graded, answer)
+        self._gating.decide(frame.graded, answer)
         yield from self._keep_score()
-        yield Send(decided)
+        yield Send(self._gating.decided)
 
     def _scored(self, arguments: Mapping[str, Any], verdict: Verdict) -> None:
         duration = self._clock() - self._started
         self._trail.scored(self._number, self._now(), arguments, verdict, duration)
 
     def _keep_score(self) -> Generator[Effect, Any, None]:
-        """Write a score before the program that it is of begins."""
-        if self._keeping is not None and self._gating.score is not None:
-            yield from self._keeping.score(self._first, blocked=self._gating.is_blocked)
+        """Write a score before the program that it is of begins, or that may not begin."""
+        if self._keeping is None or self._gating.score is None:
+            return
+        denial = yield from self._keeping.score(self._first, blocked=self._gating.is_blocked)
+        if denial is not None:
+            self._trail.denied(self._first, denial)
+            self._gating.deny(denial)
 
     # --- operations ---------------------------------------------------------------------------
 
@@ -245,18 +242,16 @@ class HostRun:
         place = self._places[finished.call]
         self._trail.ended(place, outcome, finished.duration)
         yield Send(finished.answer)
-        if self._keeping is not None and place in self._begun:
+        if self._keeping is not None:
             # After the answer, so that the guest need not wait for it.
-            yield Keep((self._keeping.outcome(place),))
-            self._begun.discard(place)
+            yield from self._keeping.outcome(place)
 
     def _keep_allowed(
         self, keeping: Keeping, place: int, call: f.Call
     ) -> Generator[Effect, Any, bool]:
         """Write an attempt before its handler runs; if that fails, deny it and return True."""
-        denial = yield from keeping.attempt(place)
+        denial = yield from keeping.allowed(place)
         if denial is None:
-            self._begun.add(place)
             self._trail.check_open(self._number)  # the run may have been given up meanwhile
             return False
         self._trail.denied(place, denial)
@@ -265,7 +260,7 @@ class HostRun:
 
     def _keep_denied(self, place: int) -> Generator[Effect, Any, None]:
         if self._keeping is not None:
-            yield from self._keeping.attempt(place)
+            yield from self._keeping.denied(place)
 
     def _record(self, frame: f.Call | f.Denied, verdict: Verdict) -> int:
         arguments = _decode(frame.args, f.frame_name(frame))

@@ -150,7 +150,7 @@ class Trail:
         return self._judged[place]
 
     def denied(self, place: int, verdict: Deny) -> None:
-        """Record that the host denied what the parent VM had let through.
+        """Record that the host denied what the parent VM, or a score, had let through.
 
         Raises:
             RunEndedError: the run has ended.
@@ -160,7 +160,9 @@ class Trail:
             if index < 0:
                 raise RunEndedError
             entry = self._open[index]
-            entry.verdict, entry.outcome = verdict, "denied"
+            entry.verdict = verdict
+            if entry.outcome != "scored":
+                entry.outcome = "denied"
 
     def check_open(self, run: int) -> None:
         """Make sure that a run goes on.

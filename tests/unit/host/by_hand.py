@@ -9,6 +9,7 @@ import msgspec
 from doublevm.host import effects
 from doublevm.host import run as r
 from doublevm.host.handlers import Handlers
+from doublevm.host.keeping import Keeping
 from doublevm.host.trail import Trail
 from doublevm.wire import frames as f
 from doublevm.wire.codec import encode
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from doublevm import AuditRecord, RunResult
     from doublevm.host.scoring import Gate
+    from doublevm.host.sinks.entries import Ended
 
 LIMITS = f.RunLimits(10.0, 2**26, 3, 100, 10, 2)
 USAGE = f.Usage(0.25, 4096)
@@ -36,7 +38,7 @@ def call(
     line: int = 0,
     **args: Any,
 ) -> f.Call:
-    return f.Call(run, number, operation, encode(args), concurrent, line)
+    return f.Call(run, number, operation, encode(args), concurrent, line=line)
 
 
 def denied(number: int = 1, *, run: int = 7, **args: Any) -> f.Denied:
@@ -81,21 +83,29 @@ class ByHand:
             clock=lambda: self.seconds,
             on_output=on_output,
             gate=gate,
-            kept_as=kept_as,
+            keeping=None if kept_as is None else self._keeping(kept_as, frame),
             validation=validation,
-            level="SECURE",
         )
+        self.last: effects.Effect | None = None
+        self.late: tuple[Ended, ...] = ()
+        """What was still to be written once something had been, as the run was over then."""
         self.steps = self.run.steps()
         assert next(self.steps) == effects.Send(frame)
         assert self.tell(None) == effects.Next()
+
+    def _keeping(self, enclave: str, frame: f.Run) -> Keeping:
+        return Keeping(enclave, "SECURE", frame, frame.run, self.trail, lambda: 1_700_000_000.0)
 
     @property
     def history(self) -> tuple[AuditRecord, ...]:
         return self.trail.records
 
     def tell(self, answer: Any) -> effects.Effect:
-        """Answer the last effect; return the next one."""
-        return self.steps.send(answer)
+        """Answer the last effect; return the next one. What is to be kept is, unless denied."""
+        if isinstance(self.last, effects.Keep) and answer is None and self.last.kept is not None:
+            self.late += self.last.kept()
+        self.last = self.steps.send(answer)
+        return self.last
 
     def start(self) -> ByHand:
         """Let the guest start."""

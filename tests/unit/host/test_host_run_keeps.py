@@ -15,7 +15,7 @@ from doublevm.host.sinks.entries import Attempt, Ended, Program
 from doublevm.host.trail import RunEndedError
 from doublevm.score import Features, Graded, Signal
 from doublevm.wire import frames as f
-from tests.unit.host.by_hand import ByHand, call, denied, done, raised, returned
+from tests.unit.host.by_hand import ByHand, call, denied, done, failed, raised, returned
 
 SHA256_OF_1 = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
 PROGRAM = Program(
@@ -114,6 +114,27 @@ def test_a_run_that_was_given_up_meanwhile_begins_nothing() -> None:
     assert run.run.last_words() == ()
 
 
+def test_an_attempt_that_was_still_being_written_at_the_end_is_told_of_by_its_writer() -> None:
+    run = begun()
+    run.tell(call(a=1))
+    run.run.timed_out()
+    assert run.run.last_words() == (), "it may not be on record yet, or never"
+    with pytest.raises(RunEndedError):
+        run.tell(None)
+    (word,) = run.late
+    assert (word.number, word.outcome) == (1, "abandoned")
+
+
+def test_an_outcome_that_is_still_being_written_at_the_end_is_told_once() -> None:
+    run = begun()
+    run.tell(call(a=1))
+    run.tell(None)
+    run.tell(returned(value=1))
+    assert kept(run.tell(None)).outcome == "returned"
+    run.run.timed_out()
+    assert run.run.last_words() == ()
+
+
 def test_and_denies_nothing_any_more() -> None:
     run = begun()
     run.tell(call(a=1))
@@ -173,3 +194,16 @@ def test_and_comes_with_its_first_operation_otherwise() -> None:
     hand.tell(None)
     hand.tell(None)
     assert kept_first(hand.start().tell(call(a=1))).number == 2
+
+
+def test_a_program_whose_score_cannot_be_kept_does_not_begin() -> None:
+    hand = ByHand(kept_as="e", gate=Gate(ScoringGate(), None))
+    assert isinstance(hand.tell(f.Scored(7, Graded((), features=Features((), ())))), effects.Keep)
+    assert hand.tell(UNAVAILABLE) == effects.Send(f.Decided(7, allowed=False))
+    hand.tell(None)
+    result = hand.end(failed("SCORING_BLOCKED"))
+    assert result.error is not None
+    assert result.error.verdict == UNAVAILABLE
+    (record,) = result.audit
+    assert (record.verdict, record.outcome) == (UNAVAILABLE, "scored")
+    assert (result.stats.denied, result.stats.tool_calls) == (0, 0)

@@ -38,7 +38,7 @@ class Backlog:
         self._owner = os.getpid()
         self._waiting: deque[AnyEntry] = deque()
         self._changed = threading.Condition()
-        self._serving = self._busy = self._closed = False
+        self._serving = self._closed = False
         self._unsaid = 0
         """Dropped ones that no entry has told of yet."""
 
@@ -70,7 +70,7 @@ class Backlog:
             self._closed = True
             self._changed.notify_all()
             deadline = time.monotonic() + PATIENCE
-            while (self._waiting or self._busy) and time.monotonic() < deadline:
+            while self._serving and time.monotonic() < deadline:
                 self._changed.wait(deadline - time.monotonic())
             self._drop(len(self._waiting))
             self._waiting.clear()
@@ -89,19 +89,20 @@ class Backlog:
                 with self._changed:
                     self._drop(len(entries))
                     self._unsaid += sum(each.count for each in gap)
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
+                    if not entries:  # the very last words
+                        break
+        with self._changed:
+            self._serving = False
+            self._changed.notify_all()
 
     def _next(self) -> tuple[list[AnyEntry], list[Dropped]] | None:
         with self._changed:
-            while not self._waiting:
-                if self._closed:
-                    return None
+            while not self._waiting and not self._closed:
                 self._changed.wait()
+            if not self._waiting and not self._unsaid:
+                return None
             size = min(AT_ONCE, len(self._waiting))
             entries = [self._waiting.popleft() for _ in range(size)]
             gap = [Dropped(time.time(), self._unsaid)] if self._unsaid else []
             self._unsaid = 0
-            self._busy = True
             return entries, gap

@@ -125,6 +125,14 @@ class BaseSink(ABC):
         with self._locked():
             return self._keep(entries)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something that ``flush`` would write."""
+        return False
+
+    def flush(self) -> None:  # noqa: B027 - most put nothing off
+        """Write what was put off, as nobody waited for it."""
+
     def close(self) -> None:
         """Write what waits, and end. Safe to call twice; what is written later raises."""
         if self._backlog is not None:

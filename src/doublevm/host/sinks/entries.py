@@ -95,7 +95,7 @@ class Attempt(Entry, frozen=True, tag="attempt"):
     judged: float
     """When the parent VM judged it, by its own clock: what a replay goes by."""
     line: int | None = None
-    """As in AuditRecord. Trails of before there were lines have none."""
+    """As in AuditRecord."""
 
     def __post_init__(self) -> None:
         """Make a verdict of what was read."""

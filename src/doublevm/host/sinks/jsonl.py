@@ -11,7 +11,6 @@ import datetime as dt
 import os
 import re
 import time
-import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -20,15 +19,17 @@ from doublevm.errors import ConfigError
 from doublevm.host.sinks.base import check_count
 from doublevm.host.sinks.chain import Head, Link, decode_link
 from doublevm.host.sinks.entries import Opened, decode_entry
+from doublevm.host.sinks.files import Files
 from doublevm.host.sinks.stored import StoredSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
-PRIVATE: Final = 0o600
-"""Only the host's user may read a new trail: arguments are in it."""
 _CHUNK: Final = 64 * 1024
+_FIRST: Final = b'{"entry":{"format":'
+"""How each file begins: what is left of a first line that was never written whole."""
 
 
 class JsonlSink(StoredSink):
@@ -62,16 +63,17 @@ class JsonlSink(StoredSink):
         if max_bytes is not None:
             check_count("max_bytes", max_bytes)
         self._max_bytes, self._daily, self._sync = max_bytes, daily, sync
-        self._files = _Files()
+        self._files = Files()
         super().__init__(path, required=required, **options)
 
     def _open(self) -> int:
         try:
             self._files.lock(self.path)
             fd = self._files.open(self.path)
-            self._size, torn = _cut_torn(fd)
             self._day = _day(os.fstat(fd).st_mtime)
+            # Looked at before anything is cut off: it may be a file of something else.
             self._found = _ends(jsonl_pieces(self.path))
+            self._size, torn = _cut_torn(fd)
             self._rotate_if_due()
         except OSError as error:
             self._files.close()
@@ -87,8 +89,12 @@ class JsonlSink(StoredSink):
     def _rotate_if_due(self) -> None:
         full = self._max_bytes is not None and self._size >= self._max_bytes
         if self._size and (full or (self._daily and _day(time.time()) != self._day)):
-            self.path.rename(_next_piece(self.path))
-            self._files.open(self.path)
+            piece = self.path.rename(_next_piece(self.path))
+            try:
+                self._files.open(self.path)
+            except BaseException:
+                piece.rename(self.path)  # or there would be none to try it with again
+                raise
             self._size = 0
 
     def _make_room(self) -> None:
@@ -106,62 +112,15 @@ class JsonlSink(StoredSink):
                 os.fsync(fd)
         except BaseException:
             # Half a line would spoil the next one. If it cannot be cut off, nothing follows it.
-            self._closed = True
+            self._broken = True
             os.ftruncate(fd, self._size)
-            self._closed = False
+            self._broken = False
             raise
         self._size += len(data)
         self._day = _day(time.time())
 
     def _let_go(self) -> None:
         self._files.close()
-
-
-class _Files:
-    """The open piece and the lock; closed with their sink, also if nobody closes that."""
-
-    def __init__(self) -> None:
-        self.fd = self._lock = -1
-        self._closing = weakref.finalize(self, _close)
-
-    def lock(self, path: Path) -> None:
-        """Lock the trail for this process.
-
-        Raises:
-            ConfigError: another process has it.
-        """
-        import fcntl  # noqa: PLC0415 - Windows has none, and no VMs to keep a trail of
-
-        beside = path.with_name(path.name + ".lock")
-        self._set(self.fd, os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(
-                f"{path} is open for writing already, in this process or another; use one sink for "
-                "all enclaves of a process, a file for each process, or SqliteSink, which several "
-                "may share"
-            ) from None
-
-    def open(self, path: Path) -> int:
-        """Open a piece, and close the one before."""
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(path, flags, PRIVATE)
-        if self.fd >= 0:
-            os.close(self.fd)
-        self._set(fd, self._lock)
-        return fd
-
-    def close(self) -> None:
-        """Close both; the kernel lets go of the lock."""
-        self._closing.detach()
-        _close(self.fd, self._lock)
-        self.fd = self._lock = -1
-
-    def _set(self, fd: int, lock: int) -> None:
-        self.fd, self._lock = fd, lock
-        self._closing.detach()
-        self._closing = weakref.finalize(self, _close, fd, lock)
 
 
 def jsonl_pieces(path: Path) -> list[Path]:
@@ -171,11 +130,36 @@ def jsonl_pieces(path: Path) -> list[Path]:
 
 
 def jsonl_lines(path: Path) -> Iterator[tuple[Path, int, bytes]]:
-    """Return every line of a trail: its file, its number in there from 1, and its bytes."""
-    for piece in jsonl_pieces(path):
-        with piece.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                yield piece, number, line
+    """Return every line of a trail: its file, its number in there from 1, and its bytes.
+
+    The last line of a file may be half of one. A file that is renamed meanwhile is read once.
+    """
+    done = 0
+    while True:
+        for number, piece in _numbered(path).items():
+            if number > done:
+                with piece.open("rb") as file:
+                    yield from _lines_of(piece, file)
+                done = number
+        try:
+            newest = path.open("rb")
+        except FileNotFoundError:
+            newest = None
+        # If it was renamed before it was opened, the one of that name now comes after another.
+        if max(_numbered(path), default=0) <= done:
+            break
+        if newest is not None:
+            newest.close()
+    if newest is not None:
+        with newest:
+            yield from _lines_of(path, newest)
+
+
+def _lines_of(piece: Path, file: BinaryIO) -> Iterator[tuple[Path, int, bytes]]:
+    for number, line in enumerate(file, 1):
+        yield piece, number, line
+        if not line.endswith(b"\n"):
+            return  # its other half may be written just now, and would look like a line
 
 
 def _numbered(path: Path) -> dict[int, Path]:
@@ -196,15 +180,16 @@ def _ends(pieces: Sequence[Path]) -> tuple[Head, str]:
     Raises:
         ConfigError: it is none.
     """
-    begun = [piece for piece in pieces if piece.stat().st_size]
-    if not begun:
+    for piece in reversed(pieces):
+        with piece.open("rb") as file:
+            first = file.readline(_CHUNK)
+            end = _after_last_newline(file.fileno(), file.seek(0, os.SEEK_END))
+            start = _after_last_newline(file.fileno(), end - 1)
+            last = os.pread(file.fileno(), end - start, start)
+        if end or not _FIRST.startswith(first[: len(_FIRST)]):
+            break
+    else:
         return Head(), ""
-    piece = begun[-1]
-    with piece.open("rb") as file:
-        first = file.readline()
-        size = file.seek(0, os.SEEK_END)
-        start = _after_last_newline(file.fileno(), size - 1)
-        last = os.pread(file.fileno(), size - start, start)
     try:
         opened, link = decode_entry(decode_link(first).entry), decode_link(last)
     except (msgspec.MsgspecError, ValueError):
@@ -241,12 +226,6 @@ def _write_all(fd: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(fd, left) :]
-
-
-def _close(*fds: int) -> None:
-    for fd in fds:
-        if fd >= 0:
-            os.close(fd)
 
 
 def _day(seconds: float) -> dt.date:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import sqlite3
+from collections import deque
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -15,22 +18,27 @@ from doublevm.host.sinks.chain import Link, decode_link
 from doublevm.host.sinks.entries import (
     Attempt,
     Ended,
-    Opened,
     Program,
-    arguments_of,
     decode_entry,
-    verdict_of,
 )
+from doublevm.host.sinks.filtering import Filter
 from doublevm.host.sinks.jsonl import jsonl_lines, jsonl_pieces
-from doublevm.host.sinks.sqlite import check_is_trail
-from doublevm.verdict import Deny
+from doublevm.host.sinks.pairing import (
+    Key,
+    Pairing,
+    StoredOperation,
+    has_outcome,
+    key_of,
+    operation_of,
+)
+from doublevm.host.sinks.queries import names, query
+from doublevm.host.sinks.sqlite import check_is_trail, has_own_schema
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from doublevm.host.sinks.entries import AnyEntry
-    from doublevm.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,60 +53,6 @@ class Place:
     """Whether it is the last line of a file, and not whole."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which operations are asked for: those that fit everything that is not None."""
-
-    since: float | None = None
-    """Seconds since the epoch; attempted then or later."""
-    until: float | None = None
-    """Attempted before then."""
-    enclave: str | None = None
-    run: int | None = None
-    operation: str | None = None
-    allowed: bool | None = None
-    rule: str | None = None
-    """A denial's ``barrier/rule``."""
-
-    def fits(self, attempt: Attempt) -> bool:
-        """Whether an attempt is asked for."""
-        verdict = attempt.verdict
-        rule = verdict.address if isinstance(verdict, Deny) else None
-        exact = (
-            (self.enclave, attempt.enclave),
-            (self.run, attempt.run),
-            (self.operation, attempt.operation),
-            (self.allowed, rule is None),
-            (self.rule, rule),
-        )
-        if any(wanted is not None and wanted != found for wanted, found in exact):
-            return False
-        after_start = self.since is None or attempt.time >= self.since
-        return after_start and (self.until is None or attempt.time < self.until)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredOperation:
-    """An operation as a trail has it: the attempt, and its outcome if that was written."""
-
-    seq: int
-    """The attempt's place in the trail."""
-    enclave: str
-    run: int
-    number: int
-    time: float
-    operation: str
-    arguments: Mapping[str, Any]
-    """As they were kept: what was redacted is a text."""
-    verdict: Verdict
-    outcome: Literal["returned", "raised", "abandoned", "denied", "scored", "unknown"]
-    """``unknown``: it was allowed, and nobody wrote what became of it."""
-    duration: float
-    """Seconds the handler took; 0.0 if that is not known."""
-    line: int | None = None
-    """The program's line that made the call, as the inner VM said; None if it did not."""
-
-
 class HasPlaces(Protocol):
     """What can be gone through link by link."""
 
@@ -109,8 +63,16 @@ class HasPlaces(Protocol):
 class TrailReader(HasPlaces, Protocol):
     """Reads one trail. What others append meanwhile may be seen or not."""
 
-    def operations(self, wanted: Filter = ...) -> Iterator[StoredOperation]:
+    def operations(
+        self, wanted: Filter = ..., *, last: int | None = None, ordered: bool = True
+    ) -> Iterator[StoredOperation]:
         """Return operations, oldest first.
+
+        Args:
+            wanted: which.
+            last: only so many, the newest.
+            ordered: False: in any order, each as soon as it is found; so those that ended late keep
+                no other one in memory.
 
         Raises:
             ValueError: something there is no entry; ``verify_trail`` says what and where.
@@ -138,19 +100,36 @@ def read_trail(path: str | os.PathLike[str]) -> TrailReader:
         ConfigError: there is none.
     """
     path = Path(path)
+    return _Rows(path) if is_database(path) else _Lines(path)
+
+
+def is_database(path: Path) -> bool:
+    """Whether a trail is one of SqliteSink, and not of JsonlSink.
+
+    Raises:
+        ConfigError: there is no trail, it cannot be read, or is a database that is none.
+    """
     if not jsonl_pieces(path):
         raise ConfigError(f"there is no trail {path}")
-    if path.exists() and not path.stat().st_size:
-        return _Lines(path)  # which for SQLite would be a database
     try:
-        with _connected(path) as connection:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                return False
+        with connected(path) as connection:
             check_is_trail(connection, path)
-    except sqlite3.DatabaseError:  # no database
-        return _Lines(path)
-    return _Rows(path)
+    except FileNotFoundError:  # its newest piece has not been begun
+        return False
+    except (OSError, sqlite3.OperationalError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except sqlite3.DatabaseError:  # a damaged one: who reads its rows will say so
+        return True
+    return True
 
 
 EVERYTHING: Final = Filter()
+
+_MAGIC: Final = b"SQLite format 3\0"
+"""How each database begins: https://sqlite.org/fileformat2.html#magic_header_string."""
 
 
 class _Lines:
@@ -168,6 +147,29 @@ class _Lines:
             link = _decoded(line[:-1])
             yield Place(where, link if link is not None and link.line == line[:-1] else None)
 
+    def operations(
+        self, wanted: Filter = EVERYTHING, *, last: int | None = None, ordered: bool = True
+    ) -> Iterator[StoredOperation]:
+        found = self._found(wanted, ordered=ordered)
+        return found if last is None else iter(deque(found, last))
+
+    def _found(self, wanted: Filter, *, ordered: bool) -> Iterator[StoredOperation]:
+        # Those for which no outcome will come: nothing waits for them.
+        endless = self._endless(wanted) if ordered else frozenset()
+        pairing = Pairing(wanted, ordered=ordered, endless=endless)
+        for link, entry in self._entries():
+            yield from pairing.take(link.seq, entry)
+        yield from pairing.rest()
+
+    def _endless(self, wanted: Filter) -> Collection[Key]:
+        found: set[Key] = set()
+        for link, entry in self._entries():
+            if isinstance(entry, Attempt) and wanted.fits(entry, link.seq) and has_outcome(entry):
+                found.add(key_of(entry))
+            elif isinstance(entry, Ended):
+                found.discard(key_of(entry))
+        return found
+
     def programs(self) -> Iterator[Program]:
         return (entry for _, entry in self._entries() if isinstance(entry, Program))
 
@@ -175,47 +177,14 @@ class _Lines:
         run = (operation.enclave, operation.run)
         return next((each for each in self.programs() if (each.enclave, each.run) == run), None)
 
-    def _entries(self) -> Iterator[tuple[int, AnyEntry]]:
+    def _entries(self) -> Iterator[tuple[Link, AnyEntry]]:
         for place in self.places():
             if place.torn:
                 continue
             entry = None if place.link is None else entry_of(place.link)
             if place.link is None or entry is None:
                 raise ValueError(f"{place.where}: no entry")
-            yield place.link.seq, entry
-
-    def operations(self, wanted: Filter = EVERYTHING) -> Iterator[StoredOperation]:
-        waiting: dict[tuple[str, int], tuple[int, Attempt]] = {}
-        ended: dict[tuple[str, int], Ended] = {}
-        for seq, entry in self._entries():
-            if isinstance(entry, Attempt) and wanted.fits(entry):
-                waiting[entry.enclave, entry.number] = (seq, entry)
-            elif isinstance(entry, Ended) and (entry.enclave, entry.number) in waiting:
-                ended[entry.enclave, entry.number] = entry
-            # Nothing that another process had begun can end any more.
-            yield from _released(waiting, ended, everything=isinstance(entry, Opened))
-        yield from _released(waiting, ended, everything=True)
-
-
-def _released(
-    waiting: dict[tuple[str, int], tuple[int, Attempt]],
-    ended: dict[tuple[str, int], Ended],
-    *,
-    everything: bool,
-) -> Iterator[StoredOperation]:
-    """Take the first ones, up to one that has not ended: the order is that of the attempts."""
-    while waiting:
-        key = next(iter(waiting))
-        seq, attempt = waiting[key]
-        if not everything and key not in ended and _has_outcome(attempt):
-            return
-        del waiting[key]
-        yield _operation(seq, attempt, ended.pop(key, None))
-
-
-def _has_outcome(attempt: Attempt) -> bool:
-    """Whether there will be an outcome: a denial is one itself, but for a program's."""
-    return not isinstance(attempt.verdict, Deny) or not attempt.operation
+            yield place.link, entry
 
 
 class _Rows:
@@ -232,7 +201,10 @@ class _Rows:
 
     def _places(self) -> Iterator[Place]:
         query = "SELECT seq, previous, hash, entry FROM links ORDER BY seq"
-        with _connected(self._path) as connection:
+        with connected(self._path) as connection:
+            if not has_own_schema(connection):
+                yield Place("the database: its table and indexes are not those of a trail", None)
+                return
             for seq, previous, digest, entry in connection.execute(query):
                 text = b'{"entry":%b,"hash":"%b","previous":"%b","seq":%d}' % (
                     entry.encode(),
@@ -241,24 +213,45 @@ class _Rows:
                     seq,
                 )
                 yield Place(f"row {seq}", _decoded(text))
+            # Whether the indexes, by which filters find, have what the rows have, and no more.
+            (state,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if state != "ok":
+                yield Place(f"the database: {state}", None)
 
-    def operations(self, wanted: Filter = EVERYTHING) -> Iterator[StoredOperation]:
-        for seq, attempt, outcome in self._found(*_query(wanted)):
-            yield _operation(seq, attempt, outcome)
+    def operations(
+        self, wanted: Filter = EVERYTHING, *, last: int | None = None, ordered: bool = True
+    ) -> Iterator[StoredOperation]:
+        del ordered  # each row brings its outcome along, so the order costs nothing
+        with self._connected() as connection:
+            rows = _rows(connection, wanted, last)
+            for _, seq, attempt, outcome in rows if last is None else reversed(list(rows)):
+                ended = None if outcome is None else decode_entry(outcome)
+                yield operation_of(seq, decode_entry(attempt), ended)
 
     def programs(self) -> Iterator[Program]:
-        return (program for (program,) in self._found(_PROGRAMS, ()))
+        return self._programs(_PROGRAMS, ())
 
     def program_of(self, operation: StoredOperation) -> Program | None:
-        found = self._found(_PROGRAM_OF, (operation.enclave, operation.run))
-        return next((program for (program,) in found), None)
+        run = (operation.enclave, operation.run)
+        return next(self._programs(_PROGRAM_OF, run), None)
 
-    def _found(self, query: str, values: Sequence[Any]) -> Iterator[list[Any]]:
-        """Return the rows of a query, entries decoded."""
+    def _programs(self, query: str, values: Sequence[Any]) -> Iterator[Program]:
+        with self._connected() as connection:
+            for (program,) in connection.execute(query, values):
+                yield decode_entry(program)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """Connect to read.
+
+        Raises:
+            ValueError: something there is no entry.
+        """
         try:
-            with _connected(self._path) as connection:
-                for row in connection.execute(query, values):
-                    yield [decode_entry(cell) if isinstance(cell, str) else cell for cell in row]
+            with connected(self._path) as connection:
+                if not has_own_schema(connection):
+                    raise ValueError(f"{self._path}: not the table and indexes of a trail")
+                yield connection
         except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
             raise ValueError(f"{self._path}: {error}") from None
 
@@ -268,67 +261,17 @@ _PROGRAM_OF: Final = """
 SELECT entry FROM links INDEXED BY by_number
 WHERE (enclave, run) = (?, ?) AND number IS NULL AND kind = 'program' ORDER BY seq"""
 
-_JOINED: Final = """
-SELECT a.seq, a.entry, (
-    SELECT o.entry FROM links o WHERE o.kind = 'outcome'
-    AND (o.enclave, o.run, o.number) = (a.enclave, a.run, a.number) LIMIT 1
-) FROM links a INDEXED BY {index} WHERE a.kind = 'attempt'"""
 
-
-def _query(wanted: Filter) -> tuple[str, list[Any]]:
-    conditions = (
-        ("a.time >= ?", wanted.since),
-        ("a.time < ?", wanted.until),
-        ("a.enclave = ?", wanted.enclave),
-        ("a.run = ?", wanted.run),
-        ("a.operation = ?", wanted.operation),
-        ("a.rule = ?", wanted.rule),
-    )
-    query, values = _JOINED.format(index=_index(wanted)), []
-    for condition, value in conditions:
-        if value is not None:
-            query += f" AND {condition}"
-            values.append(value)
-    if wanted.allowed is not None:
-        query += f" AND a.rule IS {'' if wanted.allowed else 'NOT '}NULL"
-    # A run is small, and its index has no times: all others give their rows in this order.
-    return query + " ORDER BY a.time, a.seq", values
-
-
-def _index(wanted: Filter) -> str:
-    """Return the index that leaves the fewest rows to look at; all but the first are in order.
-
-    SQLite would have to guess: nothing counts the rows of a trail.
-    """
-    if wanted.enclave is not None:
-        return "by_number"
-    if wanted.rule is not None:
-        return "by_rule"
-    if wanted.allowed is False:
-        return "by_denial" if wanted.operation is None else "by_denied_operation"
-    return "by_time" if wanted.operation is None else "by_operation"
-
-
-def _operation(seq: int, attempt: Attempt, outcome: Ended | None) -> StoredOperation:
-    verdict = verdict_of(attempt)
-    ending: Literal["returned", "raised", "abandoned", "denied", "scored", "unknown"] = "unknown"
-    if outcome is not None:
-        ending = outcome.outcome
-    elif not verdict.allowed:
-        ending = "denied"
-    return StoredOperation(
-        seq,
-        attempt.enclave,
-        attempt.run,
-        attempt.number,
-        attempt.time,
-        attempt.operation,
-        arguments_of(attempt),
-        verdict,
-        ending,
-        0.0 if outcome is None else outcome.duration,
-        attempt.line,
-    )
+def _rows(
+    connection: sqlite3.Connection, wanted: Filter, last: int | None
+) -> Iterator[tuple[float, int, str, str | None]]:
+    each = names(connection, wanted)
+    if each is None:
+        return connection.execute(*query(wanted, last=last))
+    # Each name's rows are in order: as many queries, of which the first row next is taken.
+    found = [connection.execute(*query(wanted, name=name, last=last)) for name in each]
+    merged = heapq.merge(*found, key=lambda row: row[:2], reverse=last is not None)
+    return itertools.islice(merged, last)
 
 
 def entry_of(link: Link) -> AnyEntry | None:
@@ -349,7 +292,7 @@ def _decoded(text: bytes) -> Link | None:
 
 
 @contextmanager
-def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
     """Connect to read. Not ``mode=ro``: then the log of a host that died could not be read."""
     address = f"{path.absolute().as_uri()}?mode=rw"
     with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:

@@ -92,8 +92,7 @@ class Redact:
             return msgspec.structs.replace(entry, source=source, sha256=sha256)
         if not isinstance(entry, Attempt):
             return entry
-        names = self._fields.get(EVERY_TOOL, frozenset())
-        work = _Redaction(self, names | self._fields.get(entry.operation, frozenset()))
+        work = _Redaction(self, self._names(entry))
         arguments = work.value(arguments_of(entry))
         verdict = entry.verdict
         if isinstance(verdict, Deny):
@@ -115,6 +114,18 @@ class Redact:
             return source, program.sha256
         # Who has all of the source but a secret could try out guesses with its SHA-256.
         return kept, self.marker("program", source)
+
+    def _names(self, attempt: Attempt) -> frozenset[str]:
+        """Return the fields to be replaced: all of them where no tool is known by that name.
+
+        A guest that misspells a tool's name passes it the same secrets.
+        """
+        names = self._fields.get(EVERY_TOOL, frozenset())
+        if attempt.operation in self._fields:
+            return names | self._fields[attempt.operation]
+        if isinstance(attempt.verdict, Deny):
+            return names.union(*self._fields.values())
+        return names
 
     def marker(self, label: str, value: Any) -> str:
         """Return what stands for a value."""
@@ -174,9 +185,10 @@ class _Redaction:
         return self._redact.text(reason)
 
     def _item(self, key: Any, item: Any) -> Any:
-        if isinstance(key, str) and key in self._names:
+        name = key.decode("latin-1") if isinstance(key, bytes) else key
+        if isinstance(name, str) and name in self._names:
             self._taken.append(item)
-            return self._redact.marker(key, item)
+            return self._redact.marker(name, item)
         return self.value(item)
 
 

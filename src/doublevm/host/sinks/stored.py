@@ -63,7 +63,7 @@ class StoredSink(BaseSink):
             raise ConfigError(f"signer must be HmacKey(...) or Ed25519Signer(...), not {signer!r}")
         self.path = Path(path)
         self._every, self._signer = checkpoint_every, signer
-        self._closed = False
+        self._closed = self._broken = False
         self._start()
 
     @property
@@ -84,8 +84,7 @@ class StoredSink(BaseSink):
             return
 
     def _keep(self, entries: Sequence[AnyEntry]) -> None:
-        if self._closed:
-            raise ClosedError("the sink was closed")
+        self._check_open()
         if self._owner != os.getpid():  # a file's lock, or a connection, is not a child's
             self._let_go()
             self._start()
@@ -94,6 +93,10 @@ class StoredSink(BaseSink):
             self._check()
         self._make_room()
         self._add(entries)
+
+    def _check_open(self) -> None:
+        if self._closed or self._broken:
+            raise ClosedError("the sink was closed, or can write no more")
 
     def _make_room(self) -> None:
         """Prepare the place for what comes next."""
@@ -137,7 +140,7 @@ class StoredSink(BaseSink):
         if not self._closed and self._owner == os.getpid():
             self._closed = True
             try:
-                if self._head.seq > self._checked:
+                if self._head.seq > self._checked and not self._broken:
                     self._check()
             finally:
                 self._let_go()

@@ -73,11 +73,13 @@ def verify_trail(
 ) -> Verification:
     """Verify a stored trail.
 
-    What was removed at its end leaves no gap: only ``last_hash`` can tell.
+    What was removed at its end leaves no gap: only ``last_hash`` can tell. What stands behind the
+    last signature (``signed_to``) may have been written by anybody who can write the file.
 
     Args:
         path: the sink's file.
-        verifier: each checkpoint has to be signed with its key; None: signatures are not looked at.
+        verifier: each checkpoint has to be signed with its key, and there has to be one; None:
+            signatures are not looked at.
         first: the entry it has to begin with; another than 1 if old pieces were deleted on purpose.
         last_hash: the sink's ``head.hash``, kept elsewhere; entries may have come after it.
 
@@ -113,6 +115,9 @@ class _Walk:
             self._fault("cut", where, "there is nothing")
         if not self._found_last:
             self._fault("cut", where, "the end is missing: the hash that was kept is not there")
+        if self._verifier is not None and not self.found.checkpoints:
+            # Who writes a trail anew cannot sign, but can leave out what would have to be signed.
+            self._fault("signature", where, "nothing of it is signed")
         self.found.unknown = len(self._pending)
         return self.found
 

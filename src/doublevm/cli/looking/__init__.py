@@ -1,0 +1,1 @@
+"""``doublevm audit show``, ``stats`` and ``report``: looking at a stored trail."""
