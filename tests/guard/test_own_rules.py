@@ -43,7 +43,12 @@ def test_it_is_given_the_source_and_a_tree() -> None:
     )
 
 
+def leave(*_: Any) -> Any:
+    raise SystemExit(3)
+
+
 BROKEN: dict[str, tuple[Any, str]] = {
+    "leaves": (leave, "failed (SystemExit: 3)"),
     "raises": (lambda source, tree: 1 // 0, "failed (ZeroDivisionError: integer division or mod"),
     "gives text": (lambda source, tree: "no", "failed (TypeError: a rule gives Finding(...), not"),
     "a wrong line": (

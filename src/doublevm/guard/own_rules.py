@@ -38,8 +38,8 @@ def ask(rule: OwnRule, source: str, patience: Patience) -> tuple[Action, list[Fi
         answer = patience(lambda: list(findings(rule.id, rule.check, source)))
     except TooSlowError:
         return "refuse", [_broken(rule, "took too long")]
-    # The border to the host's functions: whatever they raise refuses the program.
-    except Exception as error:  # noqa: BLE001
+    # The border to the host's functions: whatever they raise, SystemExit too, refuses the program.
+    except BaseException as error:  # noqa: BLE001
         return "refuse", [_broken(rule, f"failed ({type(error).__name__}: {error})")]
     assert isinstance(answer, list)
     return rule.action, answer
