@@ -40,6 +40,7 @@ def test_runs_are_kept_and_verified(tmp_path: Path, name: str) -> None:
         done = doublevm("run", "-c", program, "--tools", tools, "--audit", trail)
         assert done.returncode == 0, done.stderr
     assert [each.arguments for each in read_trail(trail).operations()] == [{"n": 1}, {"n": 2}]
+    assert [each.text(1) for each in read_trail(trail).programs()] == ["double(1)", "double(2)"]
     done = doublevm("audit", "verify", trail)
     assert done.returncode == 0
     assert done.stdout.startswith(

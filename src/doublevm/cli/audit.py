@@ -36,10 +36,13 @@ app = typer.Typer(help="Work with stored audit trails.", no_args_is_help=True)
 def sink_for(path: Path) -> JsonlSink | SqliteSink:
     """Return the sink that a file's name asks for: ``.jsonl`` for JSON Lines, else SQLite.
 
+    It keeps the program's source, as whoever looks at the trail asks for the line that made a call.
+
     Raises:
         ConfigError: it cannot be opened.
     """
-    return JsonlSink(path) if path.suffix == ".jsonl" else SqliteSink(path)
+    kind = JsonlSink if path.suffix == ".jsonl" else SqliteSink
+    return kind(path, programs=True)
 
 
 app.command(epilog=showing.EPILOG)(showing.show)

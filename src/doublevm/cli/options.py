@@ -53,8 +53,8 @@ Audit = Annotated[
     Path | None,
     typer.Option(
         metavar="TRAIL",
-        help="Keep every operation in this file, before it runs: an SQLite database, or JSON Lines "
-        "if its name ends in .jsonl.",
+        help="Keep the program and every operation in this file, each before it runs: an SQLite "
+        "database, or JSON Lines if its name ends in .jsonl.",
         dir_okay=False,
     ),
 ]
