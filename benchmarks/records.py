@@ -80,7 +80,8 @@ def build(path: Path, count: int) -> float:
     """Write a trail; return the microseconds an entry."""
     began, written = time.monotonic(), 0
     with SqliteSink(path, signer=KEY) as sink:
-        # A trail that grows for months has its inner pages in memory; this one shall have, too.
+        # A trail that grows for months has its inner pages in memory; this one shall have, too, and
+        # no user of a sink needs an option for it.
         sink._connection.execute("PRAGMA cache_size = -1000000")  # noqa: SLF001
         rest = entries(count)
         while some := tuple(itertools.islice(rest, AT_ONCE)):

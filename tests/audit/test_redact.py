@@ -166,7 +166,9 @@ LONG = 300_000
 )  # fmt: skip
 def test_no_text_takes_long(part: str) -> None:
     """A pattern that takes time by the square would take some minutes here."""
-    Redact().text(part * (LONG // len(part)))
+    text = part * (LONG // len(part))
+    kept = Redact().text(text)
+    assert kept == text or "[redacted " in kept
 
 
 def test_own_patterns() -> None:

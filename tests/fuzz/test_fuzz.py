@@ -35,6 +35,7 @@ def test_hostile_frames(target: Target, seed: int) -> None:
     campaign = Campaign(seed, target)
     while campaign.total < FRAMES:
         campaign.step()
+    assert campaign.total >= FRAMES, "a step that the target does not survive raises"
 
 
 @TARGETS

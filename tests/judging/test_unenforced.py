@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -144,4 +145,6 @@ def test_who_enforces_nothing_is_warned(make: Callable[..., Any]) -> None:
 
 def test_who_tries_a_pattern_is_not() -> None:
     policy = ParentValidation(unenforced_patterns=("EXFIL_LIST_SEND",))
-    Enclave(tools=TOOLS, double_vm=DoubleVM(parent_validation=policy)).close()
+    with warnings.catch_warnings(record=True) as warned:
+        Enclave(tools=TOOLS, double_vm=DoubleVM(parent_validation=policy)).close()
+    assert not warned
